@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Allocation, slow path and running out.  The ladder when there is no block: sweep what is left; wait for the cycle that
+ * runs; a whole collection that begins after the failure (all tasks that wait share it); the program's oom handler; NULL.
+ * Each rung is climbed at most once an allocation, so it never hangs.
+ */
+#include "gc/gc_internal.h"
+
+void gc_count_used(uintptr_t bytes)
+{
+    uintptr_t used = amo_add_rlx(&gc.used, bytes) + bytes;
+    if (used > ld_rlx(&gc.peak))
+        st_rlx(&gc.peak, used);
+}
+
+/* For tests: is this allocation one of those that shall fail? */
+static bool told_to_fail(void)
+{
+    if (!ld_rlx(&gc.fail_count))
+        return false;
+    uint32_t left = ld_rlx(&gc.fail_after);
+    if (left > 1) {
+        st_rlx(&gc.fail_after, left - 1);
+        return false;
+    }
+    amo_add_rlx(&gc.fail_count, -1);
+    return true;
+}
+
+void hgc_fail_alloc(unsigned n, unsigned count)
+{
+    st_rlx(&gc.fail_after, n);
+    st_rlx(&gc.fail_count, n ? count : 0);
+}
+
+/* A cycle if it is time for one; a few swept blocks for each new run, so that the sweep keeps up with allocation. */
+static void pay(void)
+{
+    if (gc.cfg.stress && amo_add_rlx(&gc.stress_left, -1) == 1) {
+        st_rlx(&gc.stress_left, gc.cfg.stress);
+        cycle_start(true, ld_rlx(&gc.cycle));
+    } else if (cycle_due()) {
+        cycle_start(false, 0);
+    }
+    sweep_some(8);
+}
+
+struct ladder {
+    unsigned rung;
+    size_t size;
+};
+
+/* Does the next thing that may free memory.  False: nothing is left to try. */
+static bool relieve(struct ladder *l)
+{
+    uint32_t begun = ld_rlx(&gc.cycle);
+    switch (l->rung++) {
+    case 0:
+        if (gc_is_on())
+            cycle_wait(begun);
+        sweep_finish();
+        return true;
+    case 1:
+        hgc_collect(HGC_WAIT);
+        return true;
+    case 2:
+        if (!gc.cfg.oom)
+            return false;
+        gc.cfg.oom(l->size);
+        hgc_collect(HGC_WAIT);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void *small_try(unsigned id)
+{
+    hal_crit_t c = hal_crit_enter();
+    struct run *r = &gc_self()->runs[id];
+    unsigned cell = gc_classes[id % HGC_CLASSES].cell;
+    void *p;
+    if (r->lim - r->cur >= cell) {      /* moved to a hart that has room meanwhile */
+        p = (void *)r->cur;
+        r->cur += cell;
+    } else {
+        p = run_take(id);
+    }
+    hal_crit_exit(c);
+    return p;
+}
+
+static void *give_up(void)
+{
+    amo_add_rlx(&gc.failed, 1);
+    return NULL;
+}
+
+static void *small_new(unsigned id)
+{
+    hk_assert(task_may_wait());
+    if (!gc_kinds[id / HGC_CLASSES].used || told_to_fail())
+        return give_up();
+    pay();
+    struct ladder l = {0, gc_classes[id % HGC_CLASSES].cell};
+    for (;;) {
+        void *p = small_try(id);
+        if (p)
+            return p;
+        while (!partial_any(id) && sweep_some(64)) {    /* maybe there is one among those not swept yet */
+        }
+        if ((p = small_try(id)))
+            return p;
+        if (!relieve(&l))
+            return give_up();
+    }
+}
+
+static void *large_new(unsigned kind, size_t size)
+{
+    hk_assert(task_may_wait());
+    if (told_to_fail() || size > gc.bytes)
+        return give_up();
+    pay();
+    struct ladder l = {0, size};
+    void *p;
+    while (!(p = large_take(kind, size)))
+        if (!relieve(&l))
+            return give_up();
+    return p;
+}
+
+void *hgc_slow_new(uintptr_t id)
+{
+    return small_new((unsigned)id);
+}
+
+void *hgc_alloc(unsigned kind, size_t size)
+{
+    if (kind >= HGC_KINDS || !gc_kinds[kind].used)
+        return give_up();
+    if (size > HGC_SMALL_MAX)
+        return large_new(kind, size);
+    unsigned id = kind * HGC_CLASSES + (unsigned)HGC_CLASS(size);
+    hal_crit_t c = hal_crit_enter();
+    struct run *r = &gc_self()->runs[id];
+    unsigned cell = gc_classes[id % HGC_CLASSES].cell;
+    void *p = NULL;
+    if (r->lim - r->cur >= cell) {
+        p = (void *)r->cur;
+        r->cur += cell;
+    }
+    hal_crit_exit(c);
+    return p ? p : small_new(id);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The write barrier's slow path and the stores built on it.
+ *
+ * Deletion half: the value that a store overwrites is shaded, so no object that was reachable when the cycle began is lost.
+ * Insertion half: the value that it stores is shaded, so a stack that was not scanned yet cannot hide a white object in a
+ * black one.  Shades and store are one critical section in which the phase is read again: the fast path's look may be
+ * older than a stop (I4).
+ */
+#include "gc/gc_internal.h"
+
+static void shade(uintptr_t p)
+{
+    if (mark_reference(p))
+        own_add(&gc_self()->shades, 1);
+}
+
+/* Critical section. */
+static void store(uintptr_t *slot, uintptr_t value)
+{
+    if (gc_is_on()) {
+#ifndef HGC_FAULT_DELETION
+        shade(ld_rlx(slot));
+#endif
+#ifndef HGC_FAULT_INSERTION
+        shade(value);
+#endif
+    }
+    st_rlx(slot, value);
+}
+
+/* The slot is read once outside, so that a bad one ends only this task (a fault in a critical section is a panic). */
+void hgc_slow_set(void **slot, void *value)
+{
+    (void)ld_rlx(slot);
+    hal_crit_t c = hal_crit_enter();
+    if (gc_is_on())
+        own_add(&gc_self()->slow_sets, 1);
+    store((uintptr_t *)slot, (uintptr_t)value);
+    hal_crit_exit(c);
+}
+
+enum { PIECE = 32 };            /* words in one critical section */
+
+void hgc_copy(void *dst, const void *src, size_t bytes)
+{
+    uintptr_t *d = dst;
+    const uintptr_t *s = src;
+    size_t n = bytes / WORD;
+    bool down = d > s && d < s + n;     /* overlapping: the last word first */
+    hk_assert((uintptr_t)dst % WORD == 0 && (uintptr_t)src % WORD == 0 && bytes % WORD == 0);
+    for (size_t done = 0; done < n;) {
+        (void)ld_rlx(&d[down ? n - 1 - done : done]);
+        hal_crit_t c = hal_crit_enter();
+        for (unsigned i = 0; i < PIECE && done < n; i++, done++) {
+            size_t at = down ? n - 1 - done : done;
+            store(&d[at], ld_rlx(&s[at]));
+        }
+        hal_crit_exit(c);
+    }
+}
+
+void hgc_clear(void *dst, size_t bytes)
+{
+    uintptr_t *d = dst;
+    size_t n = bytes / WORD;
+    hk_assert((uintptr_t)dst % WORD == 0 && bytes % WORD == 0);
+    for (size_t done = 0; done < n;) {
+        (void)ld_rlx(&d[done]);
+        hal_crit_t c = hal_crit_enter();
+        for (unsigned i = 0; i < PIECE && done < n; i++, done++)
+            store(&d[done], 0);
+        hal_crit_exit(c);
+    }
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bitmaps of words.  Reads are relaxed: who needs more says so where it calls. */
+#include "gc/gc_internal.h"
+
+static unsigned find(const uintptr_t *map, unsigned from, unsigned n, uintptr_t flip)
+{
+    while (from < n) {
+        uintptr_t w = (ld_rlx(&map[from / WORD_BITS]) ^ flip) >> (from % WORD_BITS);
+        if (w) {
+            from += bits_lowest(w);
+            return from < n ? from : n;
+        }
+        from = (from / WORD_BITS + 1) * WORD_BITS;
+    }
+    return n;
+}
+
+unsigned bits_zero(const uintptr_t *map, unsigned from, unsigned n)
+{
+    return find(map, from, n, ~(uintptr_t)0);
+}
+
+unsigned bits_one(const uintptr_t *map, unsigned from, unsigned n)
+{
+    return find(map, from, n, 0);
+}
+
+/* The bits [from, to) that lie in word w. */
+static uintptr_t part(unsigned w, unsigned from, unsigned to)
+{
+    unsigned lo = w * WORD_BITS, hi = lo + WORD_BITS;
+    uintptr_t m = ~(uintptr_t)0;
+    if (from > lo)
+        m &= ~(uintptr_t)0 << (from - lo);
+    if (to < hi)
+        m &= ~(uintptr_t)0 >> (hi - to);
+    return m;
+}
+
+uintptr_t bits_valid(unsigned w, unsigned n)
+{
+    return n <= w * WORD_BITS ? 0 : part(w, 0, n);
+}
+
+void bits_set(uintptr_t *map, unsigned from, unsigned to)
+{
+    for (unsigned w = from / WORD_BITS; from < to && w <= (to - 1) / WORD_BITS; w++)
+        amo_or_rlx(&map[w], part(w, from, to));
+}
+
+void bits_clear(uintptr_t *map, unsigned from, unsigned to)
+{
+    for (unsigned w = from / WORD_BITS; from < to && w <= (to - 1) / WORD_BITS; w++)
+        amo_and_rlx(&map[w], ~part(w, from, to));
+}

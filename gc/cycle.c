@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A cycle: sweep what the last one left, stop, phase MARK, start; mark; when quiet: handshake, look again, stop, look
+ * again, phase OFF, the sweep begins, start.
+ *
+ * The phase word is written here, with the world stopped, and nowhere else (I4).
+ */
+#include "gc/gc_internal.h"
+
+uint32_t hgc_phase __attribute__((section(".sdata.hgc_phase"))) = GC_OFF;
+
+bool cycle_due(void)
+{
+    return ld_rlx(&gc.automatic) && !gc_is_on() && ld_rlx(&gc.used) > ld_rlx(&gc.trigger);
+}
+
+bool cycle_quiet(void)
+{
+    /* Work first, then who might be at it: a taker counts itself active before it takes. */
+    if (root_any() || markq_any())
+        return false;
+    fence_rr();
+    return ld_acq(&gc.active) == 0 && ld_acq(&gc.jobs_open) == 0 && !root_any() && !markq_any();
+}
+
+/* ---- start ------------------------------------------------------------------------------------------------------- */
+
+/* Each hart's share, before it acknowledges: its runs are black in this cycle. */
+static void prepare(struct hart *h, void *arg)
+{
+    (void)arg;
+    struct gc_hart *g = gc_of(h);
+    g->marked_bytes = g->marked_objects = g->black_bytes = 0;
+    g->worker_ns = 0;
+    g->cycle_ns = hal_time_ns();
+    g->restarts_at = hal_restarts(h->index);
+    run_blacken(g);
+    st_rlx(&h->resched, 1);             /* so that the pick hook is asked at once */
+}
+
+static void begin(void)
+{
+    gc.times.start_ns = hal_time_ns();
+    world_stop(WORLD_MARK_START, prepare, NULL);
+    hk_assert(sweep_done());
+    hk_assert(ld_rlx(&gc.active) == 0 && !markq_any());
+    uint32_t n = gc.cycle + 1;
+    st_rlx(&gc.cycle, n);
+    hk_event_clear(&gc.done[n & 1]);
+    gc.times.used_start = gc.used;
+    gc.times.trigger = gc.trigger;
+    gc.times.wait1_ns = world_times.last_wait_ns;
+    root_prepare();
+    st_rlx(&hgc_phase, GC_MARK);
+    sched_ticks(true);
+    world_start();
+    gc.times.mark_ns = hal_time_ns();
+    gc.times.stop1_ns = world_times.last_ns;
+    stats_pause(gc.times.stop1_ns);
+}
+
+void cycle_start(bool forced, uint32_t after)
+{
+    hk_mutex_lock(&gc.start_lock);
+    if (!gc_is_on() && (forced ? ld_rlx(&gc.cycle) == after : cycle_due())) {
+        sweep_finish();
+        begin();
+    }
+    hk_mutex_unlock(&gc.start_lock);
+}
+
+/* ---- end --------------------------------------------------------------------------------------------------------- */
+
+static void nothing(struct hart *h, void *arg)
+{
+    (void)h, (void)arg;
+}
+
+/* A simple rule until there is a pacer: the heap may grow by `percent` of what is live, never above the arena less an
+ * eighth, and the next cycle starts half way there. */
+static void set_trigger(void)
+{
+    uintptr_t limit = gc.bytes - gc.bytes / 8, live = gc.live;
+    uintptr_t room = live < limit ? limit - live : 0;
+    uintptr_t grow = (uintptr_t)((uint64_t)live * gc.cfg.percent / 100);
+    if (grow > room)
+        grow = room;
+    uintptr_t trigger = live + grow / 2;
+    st_rlx(&gc.trigger, trigger < gc.cfg.min_trigger ? gc.cfg.min_trigger : trigger);
+}
+
+/* World stopped, everything marked. */
+static void finish(void)
+{
+    uintptr_t live = 0;
+    gc.objects_marked = 0;
+    for (unsigned i = 0; i < hal_hart_count(); i++) {
+        struct gc_hart *g = gc_of(hal_hart(i));
+        live += g->marked_bytes + g->black_bytes;
+        gc.objects_marked += g->marked_objects;
+        own_add(&g->restarts_mark, hal_restarts(i) - g->restarts_at);
+    }
+    gc.times.used_end = gc.used;
+    gc.live = live < gc.bytes ? live : gc.bytes;
+    st_rlx(&gc.used, gc.live);
+    set_trigger();
+    sweep_begin();
+    st_rlx(&gc.finished, gc.cycle);
+    st_rlx(&hgc_phase, GC_OFF);
+    sched_ticks(false);
+}
+
+static void end(void)
+{
+    world_each_hart(nothing, NULL);     /* ragged: every hart has left what it was in when the queues ran dry */
+    if (!cycle_quiet())
+        return;
+    world_stop(WORLD_MARK_TERM, NULL, NULL);
+    if (!cycle_quiet()) {
+        gc.retries++;
+        world_start();
+        stats_pause(world_times.last_ns);
+        return;
+    }
+    gc.times.wait2_ns = world_times.last_wait_ns;
+    st_rlx(&hgc_phase, GC_MARK_TERMINATION);
+    if (gc.cfg.verify)
+        verify_run();
+    finish();
+    uint32_t n = gc.cycle;
+    world_start();
+    gc.times.end_ns = hal_time_ns();
+    gc.times.stop2_ns = world_times.last_ns;
+    if (!gc.cfg.verify)
+        stats_pause(gc.times.stop2_ns);
+    if (gc.cfg.trace)
+        trace_cycle();
+    hk_sem_post(&gc.sweep_wake);
+    hk_event_set(&gc.done[n & 1]);
+}
+
+/* Several workers may find it quiet; one tries.  If it gives up it goes on as a worker, and whoever leaves last tries. */
+void cycle_try_end(void)
+{
+    if (!cycle_quiet() || !cas_acq(&gc.terminating, 0, 1))
+        return;
+    if (ld_rlx(&hgc_phase) == GC_MARK && cycle_quiet())
+        end();
+    st_rel(&gc.terminating, 0);
+}
+
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
+
+/* Until cycle n, which has begun, has finished. */
+void cycle_wait(uint32_t n)
+{
+    while ((int32_t)(ld_acq(&gc.finished) - n) < 0)
+        hk_event_wait(&gc.done[n & 1], HK_FOREVER);
+}
+
+int hgc_collect(enum hgc_mode mode)
+{
+    if (mode == HGC_START) {
+        cycle_start(true, ld_rlx(&gc.cycle));
+        return HGC_OK;
+    }
+    if (mode != HGC_WAIT)
+        return HGC_EINVAL;
+    uint32_t begun = ld_rlx(&gc.cycle);
+    cycle_wait(begun);
+    cycle_start(true, begun);           /* or somebody else's that began after this call */
+    cycle_wait(begun + 1);
+    sweep_finish();
+    return HGC_OK;
+}
+
+bool hgc_set_auto(bool on)
+{
+    return amo_swap_rlx(&gc.automatic, on);
+}

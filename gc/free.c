@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Free blocks: a bitmap, first fit by address, so adjacent free blocks need no merging.  The search reads the map with
+ * interrupts on and without the lock; the claim takes the lock, looks again, and clears the bits.
+ */
+#include "gc/gc_internal.h"
+
+enum { CLAIM_WORDS = 64 };      /* words of the map cleared in one critical section */
+
+void free_init(void)
+{
+    memset(gc.free_map, 0, gc.free_words * sizeof(uintptr_t));
+    bits_set(gc.free_map, 0, gc.nblocks);
+    gc.free_count = gc.nblocks;
+}
+
+uint32_t free_take_one(void)
+{
+    spin_lock(&gc.free_lock);
+    uint32_t i = NO_BLOCK;
+    for (uint32_t w = gc.free_hint; w < gc.free_words; w++)
+        if (gc.free_map[w]) {
+            i = w * WORD_BITS + bits_lowest(gc.free_map[w]);
+            st_rlx(&gc.free_map[w], gc.free_map[w] & (gc.free_map[w] - 1));
+            gc.free_hint = w;
+            gc.free_count--;
+            break;
+        }
+    if (i == NO_BLOCK)
+        gc.free_hint = gc.free_words;
+    spin_unlock(&gc.free_lock);
+    return i;
+}
+
+/* Clears [from, to) if all of it is still free, in pieces; what was cleared is given back if a piece is not. */
+static bool claim(uint32_t from, uint32_t to)
+{
+    for (uint32_t at = from; at < to;) {
+        uint32_t end = (at / WORD_BITS + CLAIM_WORDS) * WORD_BITS;
+        if (end > to)
+            end = to;
+        hal_crit_t c = spin_lock_crit(&gc.free_lock);
+        bool whole = bits_zero(gc.free_map, at, end) == end;
+        if (whole) {
+            bits_clear(gc.free_map, at, end);
+            gc.free_count -= end - at;
+        }
+        spin_unlock_crit(&gc.free_lock, c);
+        if (!whole) {
+            for (uint32_t i = from; i < at; i++) {
+                c = hal_crit_enter();
+                free_give(i);
+                hal_crit_exit(c);
+            }
+            return false;
+        }
+        at = end;
+    }
+    return true;
+}
+
+uint32_t free_take(uint32_t n)
+{
+    uint32_t at = 0;
+    while ((at = bits_one(gc.free_map, at, gc.nblocks)) + n <= gc.nblocks) {
+        uint32_t end = bits_zero(gc.free_map, at, at + n);
+        if (end == at + n && claim(at, end))
+            return at;
+        at = end == at + n ? at + 1 : end;
+    }
+    return NO_BLOCK;
+}
+
+void free_give(uint32_t index)
+{
+    spin_lock(&gc.free_lock);
+    uint32_t w = index / WORD_BITS;
+    uintptr_t bit = (uintptr_t)1 << (index % WORD_BITS);
+    hk_assert(!(gc.free_map[w] & bit));
+    st_rel(&gc.blocks[index].state, BLOCK_FREE);
+    st_rlx(&gc.free_map[w], gc.free_map[w] | bit);
+    gc.free_count++;
+    if (w < gc.free_hint)
+        gc.free_hint = w;
+    spin_unlock(&gc.free_lock);
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of gc/ share.  The invariants, with their numbers (docs/internals.md has the whole list):
+ *
+ * I4   No store whose check saw OFF commits after the phase has left OFF; no object is shaded while it is OFF.
+ *      Kept by: the phase is written only in a stop; the barrier is a restartable sequence or a critical section.
+ * I5   No two tasks ever get the same cell.
+ *      Kept by: a run belongs to one hart; its cursor moves in a restartable sequence or a critical section.
+ * I6   A word is a reference only if it falls in a small block's cell whose `live` bit is set, or in a published large
+ *      object.  Kept by: find.c reads the state with acquire, then kind and live; a block's fields are written before
+ *      its state, with release; while marking runs no block goes back to free.
+ * I8   A block is in at most one queue, so marking needs no memory.  Kept by: the `queued` flag, always swapped.
+ * I10  When the phase goes to OFF, every object reachable from the roots is marked.  Checked by verify.c.
+ *
+ * Colours: white: mark 0.  Grey: mark 1, scan 0.  Black: both, or marked in bulk when a run was taken in a cycle.
+ */
+#ifndef GC_INTERNAL_H
+#define GC_INTERNAL_H
+
+#include "gc/hgc.h"
+#include "hal/hal.h"
+#include "kernel/hart.h"
+#include "kernel/hk.h"
+#include "kernel/string.h"
+#include "kernel/task.h"
+#include "kernel/world.h"
+
+/* ---- blocks ------------------------------------------------------------------------------------------------------ */
+
+enum {
+    GRAIN = HGC_GRAIN,
+    GRAIN_SHIFT = sizeof(void *) == 8 ? 4 : 3,
+    WORD = sizeof(uintptr_t),
+    WORD_BITS = 8 * WORD,
+    CELLS_MAX = HGC_BLOCK / GRAIN,          /* in a block */
+    BIT_WORDS = CELLS_MAX / WORD_BITS,
+    IDS = HGC_KINDS * HGC_CLASSES,          /* a run's slot: kind * HGC_CLASSES + class */
+};
+#define NO_BLOCK UINT32_MAX
+
+enum block_state {
+    BLOCK_FREE,
+    BLOCK_RESERVED,     /* being zeroed for, or given back by, a large object: sweep and lookup skip it */
+    BLOCK_SMALL,
+    BLOCK_LARGE,        /* first block of a published large object */
+    BLOCK_TAIL,         /* a further block of one; `head` says which */
+};
+
+/* One block's descriptor.  128 bytes for 4 KiB (RV32: 224). */
+struct block {
+    uint32_t state;     /* atomic; written last, with release, when a block is assigned */
+    uint32_t queued;    /* atomic: 1 while it is in a mark queue or owned by a scanner (I8) */
+    uint32_t swept;     /* atomic: the cycle whose sweep it has had, or SWEEP_BUSY; see sweep.c */
+    uint32_t next;      /* link of the mark queue's overflow list; its lock */
+    uint32_t partial;   /* link of a partial list; its lock */
+    uint16_t kind, class;
+    uint32_t spare[2];
+    union {
+        struct {
+            uintptr_t live[BIT_WORDS];  /* holds an object, or zeroed memory that may become one */
+            uintptr_t mark[BIT_WORDS];  /* atomic or: reached in this cycle */
+            uintptr_t scan[BIT_WORDS];  /* the block's owner: references of it have been followed */
+        };
+        struct {                        /* the same words of a large object's first block, and of a tail */
+            uintptr_t blocks_or_head;   /* large: number of blocks; tail: index of the first */
+            uintptr_t skip0_[BIT_WORDS - 1];
+            uintptr_t marked;           /* atomic */
+            uintptr_t skip1_[BIT_WORDS - 1];
+            uintptr_t cursor;           /* atomic: next slice to scan */
+        } large;
+    };
+};
+_Static_assert(sizeof(struct block) * 1000 <= HGC_BLOCK * (sizeof(void *) == 8 ? 32 : 56) || HGC_BLOCK_SHIFT < 12,
+               "descriptors and bitmaps cost more than 3.2 % (RV32: 5.6 %) of the heap");
+
+/* ---- the collector ----------------------------------------------------------------------------------------------- */
+
+enum gc_phase { GC_OFF, GC_MARK, GC_MARK_TERMINATION };
+
+struct kind_entry {
+    struct hgc_kind k;
+    uint32_t small_map;         /* the map when it has at most 32 words, so that one load gets it */
+    bool used;
+};
+
+/* Swept blocks of one kind and class that have free cells.  A list left by an older sweep counts as empty, so nothing has
+ * to empty 1,000 lists in a stop. */
+struct partial_list {
+    struct spinlock lock;
+    uint32_t cycle;             /* lock: the sweep that filled it */
+    uint32_t head;              /* lock */
+};
+
+enum { ROOTS_MAX = 64 };
+struct root_range {
+    uintptr_t base;
+    size_t bytes;
+};
+
+struct gc {
+    /* constant after hgc_init */
+    uintptr_t base;             /* of block 0 */
+    size_t bytes;               /* of all blocks */
+    uint32_t nblocks;
+    struct block *blocks;
+    struct hgc_config cfg;
+    uint64_t born_ns;
+
+    /* free.c */
+    struct spinlock free_lock;
+    uintptr_t *free_map;        /* bit set: block is free; written under free_lock, read without for searching */
+    uint32_t free_words;
+    uint32_t free_count;        /* free_lock; others peek */
+    uint32_t free_hint;         /* free_lock; others peek: no free block below this word of the map */
+
+    struct partial_list partial[IDS];
+
+    /* cycle.c */
+    struct hk_mutex start_lock;
+    uint32_t cycle;             /* atomic: cycles begun; world stopped */
+    uint32_t finished;          /* atomic: cycles whose mark is over; world stopped */
+    struct hk_event done[2];    /* done[n & 1]: set when cycle n has finished; cleared when n begins */
+    uint32_t terminating;       /* atomic: a worker tries to end the mark */
+    uint32_t active;            /* atomic: drains that may hold a block, a slice or a claim */
+    uintptr_t used;             /* atomic: see hgc_stats.heap_used */
+    uintptr_t peak;             /* atomic, racy: a figure */
+    uintptr_t trigger;          /* atomic */
+    uintptr_t live;             /* world stopped */
+    uint32_t automatic;         /* atomic: may cycles start by themselves? */
+
+    /* root.c */
+    struct spinlock root_lock;
+    struct root_range roots[ROOTS_MAX];     /* root_lock */
+    unsigned nroots;            /* root_lock; atomic */
+    uint32_t job_next;          /* atomic: next root job to take */
+    uint32_t jobs;              /* world stopped: number of root jobs of this cycle */
+    uint32_t jobs_open;         /* atomic: not finished */
+    unsigned root_jobs;         /* world stopped: the first so many are ranges, the others task slots */
+    struct spinlock claimed_lock;
+    struct task *claimed;       /* claimed_lock: tasks claimed as they left their hart, to be scanned; atomic for peeking */
+
+    /* queue.c */
+    struct spinlock overflow_lock;
+    uint32_t overflow;          /* overflow_lock; atomic for peeking: blocks that found their hart's queue full */
+
+    /* sweep.c */
+    uint32_t sweep_cycle;       /* world stopped: the cycle that sweeps now */
+    uint32_t sweep_next;        /* atomic: next block to sweep */
+    uint32_t sweeping;          /* atomic: sweepers that may be at a block */
+    struct hk_sem sweep_wake;
+
+    /* trace, statistics: written under start_lock or in the stops */
+    struct gc_times {
+        uint64_t start_ns, mark_ns, end_ns;     /* start requested, mark began, mark ended */
+        uint64_t stop1_ns, stop2_ns, wait1_ns, wait2_ns;
+        uintptr_t used_start, used_end, trigger;
+    } times;
+    uint64_t retries;
+    uint64_t verified;
+    uint64_t pause_max, pause_total, pauses;
+    uint64_t pause_hist[HGC_PAUSE_BUCKETS];
+    uint64_t objects_marked;
+    uint32_t failed;            /* atomic */
+    uint32_t fail_after, fail_count;    /* atomic: hgc_fail_alloc */
+    uint32_t stress_left;       /* atomic */
+};
+extern struct gc gc;
+extern struct kind_entry gc_kinds[HGC_KINDS];
+
+static inline bool gc_is_on(void) { return ld_rlx(&hgc_phase) != GC_OFF; }
+
+/* ---- per hart ---------------------------------------------------------------------------------------------------- */
+
+/* Free, zeroed, live cells [cur, lim) of one block, owned by one hart. */
+struct run {
+    uintptr_t cur, lim;
+};
+
+enum { QUEUE_SIZE = 256, RUNS_HELD = 64 };
+
+struct gc_hart {
+    struct run runs[IDS];               /* owner hart, in critical sections and restartable sequences; at tp + 1024 */
+
+    uint16_t held[RUNS_HELD];           /* owner: ring of the slots that may have a run */
+    uint32_t held_count, held_oldest;
+    uint32_t held_map[(IDS + 31) / 32];
+
+    uint32_t queue[QUEUE_SIZE];         /* atomic: the hart's mark queue, block indices; see queue.c */
+    uint32_t head;                      /* atomic: moved by CAS, by anyone, only up */
+    uint32_t tail;                      /* atomic: owner hart, in a critical section */
+
+    struct task *worker;                /* constant */
+    uint32_t work_from;                 /* owner: where stealing begins */
+
+    /* of this cycle; owner hart, read in the stop */
+    uint64_t worker_ns, cycle_ns;       /* worker's time; when the mark began */
+    uintptr_t marked_bytes;             /* atomic, owner: small and large objects marked one by one */
+    uintptr_t marked_objects;
+    uintptr_t black_bytes;              /* runs and large objects taken while marking; runs held at its start */
+
+    /* since the start; owner hart, others peek */
+    uintptr_t alloc_bytes;
+    uint32_t shades, slow_sets, stolen, scanned;
+    uint32_t restarts_mark, restarts_at;
+    uint64_t total_worker_ns;
+};
+_Static_assert(sizeof(struct gc_hart) <= HART_GC_SIZE,
+               "struct gc_hart is larger than HART_GC_SIZE: raise it, or lower HGC_KINDS or HGC_BLOCK_SHIFT");
+_Static_assert(HGC_RUNS_OFFSET == HART_GC_OFFSET && offsetof(struct gc_hart, runs) == 0, "inline allocation reaches runs here");
+
+static inline struct gc_hart *gc_of(struct hart *h) { return (struct gc_hart *)h->gc; }
+/* This hart's part.  Critical or pinned section. */
+static inline struct gc_hart *gc_self(void) { return gc_of(hal_self()); }
+
+/* ---- size classes: class.c --------------------------------------------------------------------------------------- */
+
+struct class_entry {
+    uint16_t cell;              /* bytes */
+    uint16_t cells;             /* in a block */
+    uint32_t inverse;           /* ceil(2^20 / (cell / GRAIN)): the cell of an offset by multiplication */
+};
+extern struct class_entry gc_classes[HGC_CLASSES];
+void class_init(void);
+
+/* ---- looking up a word: find.c ----------------------------------------------------------------------------------- */
+
+struct object {
+    struct block *block;
+    unsigned cell;              /* 0 for a large object */
+};
+/* The object that `p` points to or into (I6).  Any context; the answer lasts as long as no sweep can run. */
+bool find_object(uintptr_t p, struct object *o);
+uintptr_t object_start(const struct object *o);
+size_t object_size(const struct object *o);
+
+static inline uint32_t block_index(const struct block *b) { return (uint32_t)(b - gc.blocks); }
+static inline uintptr_t block_address(const struct block *b)
+{
+    return gc.base + ((uintptr_t)block_index(b) << HGC_BLOCK_SHIFT);
+}
+
+/* ---- bitmaps: bits.c --------------------------------------------------------------------------------------------- */
+
+/* First zero (one) bit at or after `from` and below `n`, or n. */
+unsigned bits_zero(const uintptr_t *map, unsigned from, unsigned n);
+unsigned bits_one(const uintptr_t *map, unsigned from, unsigned n);
+/* Sets (clears) bits [from, to) by atomic or (and), relaxed. */
+void bits_set(uintptr_t *map, unsigned from, unsigned to);
+void bits_clear(uintptr_t *map, unsigned from, unsigned to);
+/* The bits of word `w` of a map that belong to the first n. */
+uintptr_t bits_valid(unsigned w, unsigned n);
+/* Index of the lowest set bit; x is not 0. */
+static inline unsigned bits_lowest(uintptr_t x)
+{
+    unsigned n = 0;
+    for (unsigned half = WORD_BITS / 2; half; half /= 2)
+        if (!(x & (((uintptr_t)1 << half) - 1))) {
+            x >>= half;
+            n += half;
+        }
+    return n;
+}
+
+/* ---- blocks: free.c; runs: run.c; large objects: large.c --------------------------------------------------------- */
+
+void free_init(void);
+/* Takes `n` adjacent free blocks, first fit by address; they are RESERVED.  NO_BLOCK: none.  Not in a critical section if
+ * n > 1 (it searches with interrupts on). */
+uint32_t free_take(uint32_t n);
+/* Takes one.  Critical section. */
+uint32_t free_take_one(void);
+/* Gives back one block.  Critical section. */
+void free_give(uint32_t index);
+
+/* A cell of the slot `id`, from a new run; NULL: no free cell and no free block.  Critical section. */
+void *run_take(unsigned id);
+/* Marks the unused cells of every run that hart h holds.  In h's share of the stop that begins a cycle. */
+void run_blacken(struct gc_hart *g);
+void partial_push(struct block *b);
+bool partial_any(unsigned id);
+
+void *large_take(unsigned kind, size_t size);
+/* Gives the blocks of an unmarked large object back.  Outside critical sections; the caller has made it RESERVED. */
+void large_release(struct block *b);
+
+void gc_count_used(uintptr_t bytes);
+
+/* ---- marking: mark.c, queue.c, root.c, worker.c ------------------------------------------------------------------ */
+
+/* Marks the object that a precise reference points to, and queues its block.  True if it was white.  In a critical
+ * section, or in a drain (pinned and counted in gc.active). */
+bool mark_reference(uintptr_t p);
+/* The same for a word that may be a reference: on a boundary both neighbours. */
+void mark_word(uintptr_t word);
+/* Follows the references of all grey objects of a block taken from a queue. */
+void mark_block(struct block *b);
+/* Calls visit for each reference of the object. */
+void object_trace(const struct object *o, uintptr_t from, uintptr_t to, struct hgc_visitor *v);
+
+void markq_push(struct block *b);
+struct block *markq_take(void);
+bool markq_any(void);
+
+void root_prepare(void);
+/* Does one root job, or scans one claimed task.  False: none left.  In a drain. */
+bool root_job(void);
+bool root_any(void);
+void root_claimed(struct task *t);
+void root_died(struct task *t);
+void root_born(struct task *t);
+/* Calls fn for every word of t's stack and registers; t does not run. */
+void task_each_word(struct task *t, void (*fn)(void *arg, uintptr_t word, uintptr_t where), void *arg);
+
+void worker_init(void);
+struct task *worker_pick(struct hart *h, bool idle);
+
+/* ---- cycle.c, sweep.c, verify.c, stats.c ------------------------------------------------------------------------- */
+
+/* Nothing is left to mark: no job open, no block queued or held. */
+bool cycle_quiet(void);
+/* Starts a cycle unless one runs.  `after`: only if no more than that many have begun; otherwise somebody did. Task. */
+void cycle_start(bool forced, uint32_t after);
+/* Is it time for one?  Any. */
+bool cycle_due(void);
+void cycle_try_end(void);
+void cycle_wait(uint32_t n);
+
+void sweep_init(void);
+void sweep_begin(void);         /* world stopped */
+bool sweep_some(unsigned blocks);       /* false: none left to take */
+void sweep_finish(void);        /* until every block has been swept; task */
+bool sweep_done(void);
+
+bool verify_init(uintptr_t *from, uint32_t nblocks, uintptr_t to);
+size_t verify_bytes(uint32_t nblocks);
+void verify_run(void);          /* world stopped, after the mark */
+
+void stats_pause(uint64_t ns);
+void trace_cycle(void);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting the collector, kinds, and the hooks that it gives the kernel. */
+#include "gc/gc_internal.h"
+
+struct gc gc;
+struct kind_entry gc_kinds[HGC_KINDS];
+
+/* I11: a reference that passes from one task to another is shaded as it passes. */
+static void handover(uintptr_t word)
+{
+    if (gc_is_on())
+        mark_word(word);
+}
+
+static const struct task_hooks hooks = {
+    .pick = worker_pick,
+    .handover = handover,
+    .born = root_born,
+    .claimed = root_claimed,
+    .died = root_died,
+};
+
+enum { SIZE_MIN = 64 * 1024 };
+
+/* Cuts the arena: descriptors, free map, verifier, blocks.  False: too small. */
+static bool lay_out(const struct hgc_config *cfg)
+{
+    uintptr_t at = ((uintptr_t)cfg->base + 63) & ~(uintptr_t)63, end = (uintptr_t)cfg->base + cfg->size;
+    size_t each = sizeof(struct block) + HGC_BLOCK + (cfg->verify ? verify_bytes(1) : 0);
+    size_t slack = 2 * HGC_BLOCK + 2 * WORD;
+    if (end <= at + slack + each)
+        return false;
+    /* An eighth of a byte a block for the free map, rounded up to one. */
+    gc.nblocks = (uint32_t)((end - at - slack) / (each + 1));
+    gc.blocks = (struct block *)at;
+    at += gc.nblocks * sizeof(struct block);
+    gc.free_map = (uintptr_t *)at;
+    gc.free_words = (gc.nblocks + WORD_BITS - 1) / WORD_BITS;
+    at += gc.free_words * WORD;
+    if (cfg->verify) {
+        verify_init((uintptr_t *)at, gc.nblocks, end);
+        at += verify_bytes(gc.nblocks);
+    }
+    gc.base = (at + HGC_BLOCK - 1) & ~(uintptr_t)(HGC_BLOCK - 1);
+    while (gc.base + ((uintptr_t)gc.nblocks << HGC_BLOCK_SHIFT) > end)
+        gc.nblocks--;
+    gc.bytes = (size_t)gc.nblocks << HGC_BLOCK_SHIFT;
+    memset(gc.blocks, 0, gc.nblocks * sizeof(struct block));
+    return gc.nblocks >= 4;
+}
+
+int hgc_init(const struct hgc_config *config)
+{
+    if (gc.nblocks)
+        return HGC_EBUSY;
+    if (!config || !config->base || config->size < SIZE_MIN || config->size >> HGC_BLOCK_SHIFT >= NO_BLOCK
+        || config->percent > 10000 || config->min_trigger > config->size || !lay_out(config))
+        return HGC_EINVAL;
+    gc.cfg = *config;
+    if (!gc.cfg.percent)
+        gc.cfg.percent = 100;
+    if (!gc.cfg.min_trigger)
+        gc.cfg.min_trigger = gc.bytes / 16;
+    gc.trigger = gc.cfg.min_trigger;
+    gc.automatic = !gc.cfg.no_auto;
+    gc.stress_left = gc.cfg.stress;
+    gc.born_ns = hal_time_ns();
+    gc.overflow = NO_BLOCK;
+    gc_kinds[HGC_LEAF] = (struct kind_entry){.k = {.name = "leaf"}, .used = true};
+    gc_kinds[HGC_AMBIGUOUS] = (struct kind_entry){.k = {.name = "ambiguous"}, .used = true};
+    class_init();
+    free_init();
+    for (unsigned i = 0; i < IDS; i++)
+        gc.partial[i].head = NO_BLOCK;
+    worker_init();
+    task_hooks_set(&hooks);
+    sweep_init();
+    return HGC_OK;
+}
+
+int hgc_kind(unsigned kind, const struct hgc_kind *k)
+{
+    if (kind < HGC_KIND_FIRST || kind >= HGC_KINDS || !k || k->words > 1024 || (k->words && !k->map)
+        || (k->words != 0) == (k->trace != NULL))
+        return HGC_EINVAL;
+    if (gc_kinds[kind].used)
+        return HGC_EBUSY;
+    gc_kinds[kind].k = *k;
+    fence_ww();
+    gc_kinds[kind].used = true;
+    return HGC_OK;
+}
+
+const char *hgc_strerror(int error)
+{
+    switch (error) {
+    case HGC_OK:       return "no error";
+    case HGC_EINVAL:   return "an argument is out of its range";
+    case HGC_ENOMEM:   return "the table is full or the arena too small";
+    case HGC_EBUSY:    return "done already";
+    case HGC_ETIMEOUT: return "the time passed first";
+    case HGC_ECLOSED:  return "the channel is closed";
+    default:           return "unknown error";
+    }
+}

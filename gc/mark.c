@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Marking.  Who sets a mark bit swaps the block's `queued`; who finds it clear puts the block in a queue.  Who takes a
+ * block from a queue owns it: it scans mark & ~scan until there is nothing grey, swaps `queued` off and looks once more;
+ * if something is grey it swaps `queued` on again, goes on as owner if it was off, and leaves if it was on.
+ *
+ * Why no mark is lost: a marker's or of `mark` precedes its swap of `queued` (release).  If it saw 1, the owner's swap to
+ * 0 comes after it and acquires it, and the look that follows sees the bit.  Hence both swaps are acquire and release,
+ * and there is never a plain look at `queued`.
+ *
+ * Mark, queued and push are one critical section, or part of a drain, which gc.active counts as holding work.
+ */
+#include "gc/gc_internal.h"
+
+enum { SLICE = 32 * 1024 };     /* of a large object */
+
+/* ---- one object to grey ------------------------------------------------------------------------------------------ */
+
+static void enqueue(struct block *b)
+{
+    if (amo_swap_ar(&b->queued, 1) == 0)
+        markq_push(b);
+}
+
+/* Sets the bit; true if this call set it. */
+static bool grey(const struct object *o)
+{
+    struct block *b = o->block;
+    uintptr_t *word = &b->mark[o->cell / WORD_BITS], bit = (uintptr_t)1 << (o->cell % WORD_BITS);
+    if ((ld_rlx(word) & bit) || (amo_or_rlx(word, bit) & bit))
+        return false;
+    struct gc_hart *g = gc_self();
+    own_add(&g->marked_objects, 1);
+    own_add(&g->marked_bytes, object_size(o));
+    return true;
+}
+
+/* `inside`: the block that the caller owns, whose own references need no queue. */
+static bool mark_in(uintptr_t p, const struct block *inside)
+{
+    struct object o;
+    if (!find_object(p, &o) || !grey(&o))
+        return false;
+    if (o.block != inside && o.block->kind != HGC_LEAF)
+        enqueue(o.block);
+    return true;
+}
+
+bool mark_reference(uintptr_t p)
+{
+    return mark_in(p, NULL);
+}
+
+static void mark_ambiguous(uintptr_t word, const struct block *inside)
+{
+    if (word - gc.base > gc.bytes)
+        return;
+    mark_in(word, inside);
+    if (word % GRAIN == 0)
+        mark_in(word - 1, inside);      /* one past the end of its neighbour */
+}
+
+void mark_word(uintptr_t word)
+{
+    mark_ambiguous(word, NULL);
+}
+
+/* ---- the references of an object --------------------------------------------------------------------------------- */
+
+struct scan {
+    struct hgc_visitor v;
+    const struct block *inside;
+};
+
+static void visit(struct hgc_visitor *v, void *reference)
+{
+    if (reference)
+        mark_in((uintptr_t)reference, ((struct scan *)v)->inside);
+}
+
+static void visit_ambiguous(struct hgc_visitor *v, void *word)
+{
+    mark_ambiguous((uintptr_t)word, ((struct scan *)v)->inside);
+}
+
+static void trace_map(const struct hgc_kind *k, uintptr_t start, uintptr_t from, uintptr_t to, struct hgc_visitor *v)
+{
+    unsigned i = (unsigned)((from - start) / WORD % k->words);
+    for (uintptr_t p = from; p < to; p += WORD) {
+        if (k->map[i / 32] >> (i % 32) & 1)
+            v->visit(v, ld_rlx((void **)p));
+        if (++i == k->words)
+            i = 0;
+    }
+}
+
+void object_trace(const struct object *o, uintptr_t from, uintptr_t to, struct hgc_visitor *v)
+{
+    unsigned kind = o->block->kind;
+    if (kind == HGC_LEAF)
+        return;
+    if (kind == HGC_AMBIGUOUS) {
+        for (uintptr_t p = from; p < to; p += WORD)
+            v->visit(v, ld_rlx((void **)p));
+        return;
+    }
+    const struct hgc_kind *k = &gc_kinds[kind].k;
+    uintptr_t start = object_start(o);
+    if (!k->trace)
+        trace_map(k, start, from, to, v);
+    else if (from == start)
+        k->trace((void *)start, object_size(o), v);
+}
+
+static void scan_object(const struct object *o, uintptr_t from, uintptr_t to)
+{
+    bool ambiguous = o->block->kind == HGC_AMBIGUOUS;
+    struct scan s = {{ambiguous ? visit_ambiguous : visit}, o->block};
+    object_trace(o, from, to, &s.v);
+}
+
+/* ---- the grey objects of a block --------------------------------------------------------------------------------- */
+
+static bool scan_small(struct block *b)
+{
+    bool any = false;
+    uintptr_t base = block_address(b);
+    unsigned cell_bytes = gc_classes[b->class].cell;
+    for (unsigned w = 0; w < BIT_WORDS; w++) {
+        uintptr_t todo = ld_rlx(&b->mark[w]) & ~ld_rlx(&b->scan[w]) & ld_rlx(&b->live[w]);
+        if (!todo)
+            continue;
+        any = true;
+        amo_or_ar(&b->scan[w], todo);   /* before the objects are read */
+        for (; todo; todo &= todo - 1) {
+            struct object o = {b, w * WORD_BITS + bits_lowest(todo)};
+            uintptr_t start = base + (uintptr_t)o.cell * cell_bytes;
+            scan_object(&o, start, start + cell_bytes);
+        }
+    }
+    return any;
+}
+
+static bool grey_left(const struct block *b)
+{
+    for (unsigned w = 0; w < BIT_WORDS; w++)
+        if (ld_rlx(&b->mark[w]) & ~ld_rlx(&b->scan[w]) & ld_rlx(&b->live[w]))
+            return true;
+    return false;
+}
+
+static void mark_small(struct block *b)
+{
+    for (;;) {
+        while (scan_small(b)) {
+        }
+        amo_swap_ar(&b->queued, 0);
+        if (!grey_left(b) || amo_swap_ar(&b->queued, 1) != 0)
+            return;
+    }
+}
+
+/* A large object is scanned in slices from a cursor.  A worker claims a slice and, if more remain, puts the block back
+ * before it scans (`queued` stays on), so that others can help. */
+static void mark_large(struct block *b)
+{
+    uintptr_t size = b->large.blocks_or_head << HGC_BLOCK_SHIFT, start = block_address(b);
+    uintptr_t step = gc_kinds[b->kind].k.trace ? size : SLICE;
+    struct object o = {b, 0};
+    for (;;) {
+        uintptr_t at = ld_rlx(&b->large.cursor);
+        if (at >= size) {
+            amo_swap_ar(&b->queued, 0);
+            if (ld_rlx(&b->large.cursor) >= size || amo_swap_ar(&b->queued, 1) != 0)
+                return;
+            continue;
+        }
+        uintptr_t end = size - at > step ? at + step : size;
+        if (!cas_full(&b->large.cursor, at, end))
+            continue;
+        if (end < size)
+            markq_push(b);
+        else
+            amo_swap_ar(&b->queued, 0);
+        scan_object(&o, start + at, start + end);
+        return;
+    }
+}
+
+void mark_block(struct block *b)
+{
+    own_add(&gc_self()->scanned, 1);
+    if (ld_rlx(&b->state) == BLOCK_SMALL)
+        mark_small(b);
+    else
+        mark_large(b);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Roots: registered ranges, and one job per task.
+ *
+ * A stack is scanned while its task does not run.  One that is off its hart is claimed and scanned at once.  One that runs
+ * is asked to leave; as it leaves, the kernel claims it and calls root_claimed, and any worker scans it from the list of
+ * claimed tasks.  If it dies first, root_died closes the job.  Exactly one of the three closes each job.
+ * A task that is born while marking runs is black: what it was given is shaded (I11), and what it reads is shaded or black.
+ */
+#include "gc/gc_internal.h"
+
+int hgc_root_add(const void *base, size_t bytes)
+{
+    if (!base || bytes == 0 || (uintptr_t)base % WORD || bytes % WORD)
+        return HGC_EINVAL;
+    hal_crit_t c = spin_lock_crit(&gc.root_lock);
+    int r = HGC_ENOMEM;
+    if (gc.nroots < ROOTS_MAX) {
+        gc.roots[gc.nroots] = (struct root_range){(uintptr_t)base, bytes};
+        st_rel(&gc.nroots, gc.nroots + 1);
+        r = HGC_OK;
+    }
+    spin_unlock_crit(&gc.root_lock, c);
+    return r;
+}
+
+/* The range is emptied but keeps its place while a cycle may look at it by number. */
+int hgc_root_remove(const void *base)
+{
+    hal_crit_t c = spin_lock_crit(&gc.root_lock);
+    int r = HGC_EINVAL;
+    for (unsigned i = 0; i < gc.nroots; i++)
+        if (gc.roots[i].base == (uintptr_t)base && gc.roots[i].bytes) {
+            gc.roots[i].bytes = 0;
+            r = HGC_OK;
+            break;
+        }
+    while (!gc_is_on() && gc.nroots && !gc.roots[gc.nroots - 1].bytes)
+        gc.nroots--;
+    spin_unlock_crit(&gc.root_lock, c);
+    return r;
+}
+
+/* World stopped. */
+void root_prepare(void)
+{
+    gc.root_jobs = gc.nroots;
+    gc.jobs = gc.nroots + task_slots();
+    st_rlx(&gc.jobs_open, gc.jobs);
+    st_rlx(&gc.job_next, 0);
+}
+
+bool root_any(void)
+{
+    return ld_rlx(&gc.job_next) < gc.jobs || ld_rlx(&gc.claimed);
+}
+
+/* ---- tasks ------------------------------------------------------------------------------------------------------- */
+
+/* Another task's stack holds whatever its functions put there, red zones of the address sanitizer included. */
+HAL_NO_SANITIZE void task_each_word(struct task *t, void (*fn)(void *arg, uintptr_t word, uintptr_t where), void *arg)
+{
+    struct hal_roots r;
+    hal_ctx_roots(&t->ctx, &r);
+    for (unsigned i = 0; i < r.nregs; i++)
+        fn(arg, r.regs[i], 0);
+    for (uintptr_t p = r.sp & ~(uintptr_t)(WORD - 1); p + WORD <= t->stack_hi; p += WORD)
+        fn(arg, *(const volatile uintptr_t *)p, p);
+}
+
+static void mark_stack_word(void *arg, uintptr_t word, uintptr_t where)
+{
+    (void)arg, (void)where;
+    mark_word(word);
+}
+
+/* Verify mode compares with a second look at this stack at the end of the mark.  Stale words below sp would then be taken
+ * for references that were missed, so they are cleared while the task cannot run. */
+HAL_NO_SANITIZE static void clear_below(struct task *t)
+{
+    struct hal_roots r;
+    hal_ctx_roots(&t->ctx, &r);
+    for (uintptr_t p = t->stack_lo + HK_STACK_CANARY_BYTES; p + WORD <= r.sp; p += WORD)
+        *(volatile uintptr_t *)p = 0;
+}
+
+/* Scans a claimed task, gives it back, and closes its job. */
+static void scan_claimed(struct task *t)
+{
+    if (ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle) && !t->no_stack_roots) {
+        task_each_word(t, mark_stack_word, NULL);
+        if (gc.cfg.verify)
+            clear_below(t);
+    }
+    st_rlx(&t->gc_seen, ld_rlx(&gc.cycle));
+    task_unclaim(t);
+    amo_add_rel(&gc.jobs_open, -1);     /* after all that it marked; partner: cycle_quiet */
+}
+
+void root_claimed(struct task *t)
+{
+    spin_lock(&gc.claimed_lock);
+    t->gc_next = gc.claimed;
+    st_rlx(&gc.claimed, t);
+    spin_unlock(&gc.claimed_lock);
+    hart_wake_one();
+}
+
+void root_died(struct task *t)
+{
+    if (ld_rlx(&t->claim_want)) {
+        amo_add_rel(&gc.jobs_open, -1);
+        hart_wake_one();                /* it may have been the last thing open */
+    }
+}
+
+/* Inside the critical section that links it: no stop falls in between, so either the cycle's jobs include its slot, or it
+ * is born with the phase on and is black. */
+void root_born(struct task *t)
+{
+    st_rlx(&t->gc_seen, gc_is_on() ? ld_rlx(&gc.cycle) : 0);
+    if (gc.cfg.verify)
+        clear_below(t);
+}
+
+static void task_job(unsigned slot)
+{
+    struct task *t;
+    uintptr_t arg, result;
+    if (task_words(slot, &arg, &result)) {
+        mark_word(arg);
+        mark_word(result);
+    }
+    switch (task_claim(slot, &t)) {
+    case TASK_CLAIMED:
+        scan_claimed(t);
+        return;
+    case TASK_ON_HART:
+        if (!t->no_stack_roots)
+            switch (task_claim_leave(slot, &t)) {
+            case TASK_CLAIMED:
+                scan_claimed(t);
+                return;
+            case TASK_ON_HART:
+                return;                 /* root_claimed or root_died closes it */
+            case TASK_NONE:
+                break;
+            }
+        break;
+    case TASK_NONE:
+        break;
+    }
+    amo_add_rel(&gc.jobs_open, -1);
+}
+
+/* ---- jobs -------------------------------------------------------------------------------------------------------- */
+
+static void range_job(unsigned i)
+{
+    for (uintptr_t p = gc.roots[i].base, end = p + gc.roots[i].bytes; p < end; p += WORD)
+        mark_word(ld_rlx((uintptr_t *)p));
+    amo_add_rel(&gc.jobs_open, -1);
+}
+
+static struct task *take_claimed(void)
+{
+    if (!ld_rlx(&gc.claimed))
+        return NULL;
+    hal_crit_t c = spin_lock_crit(&gc.claimed_lock);
+    struct task *t = gc.claimed;
+    if (t)
+        st_rlx(&gc.claimed, t->gc_next);
+    spin_unlock_crit(&gc.claimed_lock, c);
+    return t;
+}
+
+bool root_job(void)
+{
+    struct task *t = take_claimed();
+    if (t) {
+        scan_claimed(t);
+        return true;
+    }
+    if (ld_rlx(&gc.job_next) >= gc.jobs)
+        return false;
+    uint32_t i = amo_add_rlx(&gc.job_next, 1);
+    if (i >= gc.jobs)
+        return false;
+    if (i < gc.root_jobs)
+        range_job(i);
+    else
+        task_job(i - gc.root_jobs);
+    return true;
+}

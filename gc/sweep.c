@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sweeping: bitmap arithmetic, block by block; it never touches the objects.  By the background task, by allocation, and
+ * before the next cycle.
+ *
+ * Blocks are claimed by an index that only grows, each by one sweeper.  A block taken into use while the sweep goes on
+ * carries the sweep's number and is passed over.  gc.sweeping counts sweepers from before they take an index until they are
+ * through with it, so "done" means that no block is unswept or being swept.
+ */
+#include "gc/gc_internal.h"
+
+void sweep_begin(void)
+{
+    gc.sweep_cycle = gc.cycle;
+    st_rlx(&gc.sweep_next, 0);
+}
+
+/* Critical section: no stop inside, so the phase stays OFF. */
+static void sweep_small(struct block *b)
+{
+    const struct class_entry *c = &gc_classes[b->class];
+    uintptr_t any = 0, holes = 0;
+    for (unsigned w = 0; w < BIT_WORDS; w++) {
+        uintptr_t m = ld_rlx(&b->mark[w]);
+        st_rlx(&b->live[w], m);
+        st_rlx(&b->mark[w], 0);
+        st_rlx(&b->scan[w], 0);
+        any |= m;
+        holes |= ~m & bits_valid(w, c->cells);
+    }
+    st_rel(&b->swept, gc.sweep_cycle);
+    if (!any)
+        free_give(block_index(b));
+    else if (holes)
+        partial_push(b);
+}
+
+/* True: it is dead and now RESERVED; the caller releases it outside the critical section. */
+static bool sweep_large(struct block *b)
+{
+    st_rlx(&b->swept, gc.sweep_cycle);
+    if (ld_rlx(&b->large.marked)) {
+        st_rlx(&b->large.marked, 0);
+        st_rlx(&b->large.cursor, 0);
+        return false;
+    }
+    st_rel(&b->state, BLOCK_RESERVED);
+    return true;
+}
+
+static void sweep_block(struct block *b)
+{
+    bool dead = false;
+    hal_crit_t c = hal_crit_enter();
+    hk_assert(!gc_is_on());
+    uint32_t state = ld_acq(&b->state);
+    if (ld_acq(&b->swept) != gc.sweep_cycle) {
+        if (state == BLOCK_SMALL)
+            sweep_small(b);
+        else if (state == BLOCK_LARGE)
+            dead = sweep_large(b);
+    }
+    hal_crit_exit(c);
+    if (dead)
+        large_release(b);
+}
+
+bool sweep_some(unsigned blocks)
+{
+    bool more = true;
+    hart_pin();
+    amo_add_ar(&gc.sweeping, 1);        /* before it takes; partner: sweep_done */
+    while (blocks-- && more) {
+        uint32_t i = ld_rlx(&gc.sweep_next) < gc.nblocks ? amo_add_rlx(&gc.sweep_next, 1) : gc.nblocks;
+        if ((more = i < gc.nblocks))
+            sweep_block(&gc.blocks[i]);
+    }
+    amo_add_ar(&gc.sweeping, -1);
+    hart_unpin();
+    return more;
+}
+
+bool sweep_done(void)
+{
+    if (ld_acq(&gc.sweep_next) < gc.nblocks)
+        return false;
+    return ld_acq(&gc.sweeping) == 0;
+}
+
+void sweep_finish(void)
+{
+    while (sweep_some(32)) {
+    }
+    while (!sweep_done())               /* somebody is at his last blocks */
+        hk_yield();
+}
+
+static void sweeper(void *arg)
+{
+    (void)arg;
+    for (;;) {
+        hk_sem_wait(&gc.sweep_wake, HK_FOREVER);
+        while (sweep_some(16))
+            hk_yield();
+    }
+}
+
+void sweep_init(void)
+{
+    st_rlx(&gc.sweep_next, gc.nblocks);
+    hk_sem_init(&gc.sweep_wake, 0);
+    hk_task_create(NULL, &(struct hk_task_config){.name = "sweep", .prio = HK_BACKGROUND, .set_prio = true, .detached = true},
+                   sweeper, NULL);
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Verify mode (I10): with the world stopped after a mark, mark again from scratch into bitmaps of its own, by other means
+ * (no queues, no barrier, no harts), and compare.  A reachable object that the collector did not mark is a panic that names
+ * the path to it.
+ *
+ * It needs no stack: a block with grey cells is found by going round the blocks until a whole round finds none.
+ */
+#include "gc/gc_internal.h"
+
+struct vblock {
+    uintptr_t mark[BIT_WORDS], scan[BIT_WORDS];
+};
+
+static struct vblock *table;
+static uint32_t grey_blocks;        /* cells marked and not scanned */
+
+size_t verify_bytes(uint32_t nblocks)
+{
+    return nblocks * sizeof(struct vblock);
+}
+
+bool verify_init(uintptr_t *from, uint32_t nblocks, uintptr_t to)
+{
+    table = (struct vblock *)from;
+    return (uintptr_t)(table + nblocks) <= to;
+}
+
+/* ---- the independent mark ---------------------------------------------------------------------------------------- */
+
+static void reach_precise(uintptr_t p)
+{
+    struct object o;
+    if (!find_object(p, &o))
+        return;
+    uintptr_t *w = &table[block_index(o.block)].mark[o.cell / WORD_BITS], bit = (uintptr_t)1 << (o.cell % WORD_BITS);
+    if (!(*w & bit)) {
+        *w |= bit;
+        grey_blocks++;
+    }
+}
+
+static void reach_word(uintptr_t p)
+{
+    reach_precise(p);
+    if (p % GRAIN == 0 && p - gc.base <= gc.bytes)
+        reach_precise(p - 1);
+}
+
+static void reach_stack(void *arg, uintptr_t word, uintptr_t where)
+{
+    (void)arg, (void)where;
+    reach_word(word);
+}
+
+static void visit_precise(struct hgc_visitor *v, void *p)
+{
+    (void)v;
+    reach_precise((uintptr_t)p);
+}
+
+static void visit_word(struct hgc_visitor *v, void *p)
+{
+    (void)v;
+    reach_word((uintptr_t)p);
+}
+
+static void scan_cell(struct block *b, unsigned cell)
+{
+    struct object o = {b, cell};
+    struct hgc_visitor v = {b->kind == HGC_AMBIGUOUS ? visit_word : visit_precise};
+    uintptr_t start = object_start(&o);
+    object_trace(&o, start, start + object_size(&o), &v);
+}
+
+static void scan_grey(uint32_t i)
+{
+    struct vblock *t = &table[i];
+    for (unsigned w = 0; w < BIT_WORDS; w++) {
+        uintptr_t todo;
+        while ((todo = t->mark[w] & ~t->scan[w])) {
+            unsigned bit = bits_lowest(todo);
+            t->scan[w] |= (uintptr_t)1 << bit;
+            grey_blocks--;
+            scan_cell(&gc.blocks[i], w * WORD_BITS + bit);
+            w = 0;                      /* it may have greyed an earlier one of this block */
+        }
+    }
+}
+
+static void each_task(void (*fn)(struct task *t))
+{
+    for (unsigned i = 0; i < task_slots(); i++) {
+        struct task *t = task_at(i);
+        if (t)
+            fn(t);
+    }
+}
+
+static void reach_task(struct task *t)
+{
+    uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
+    reach_word(t->arg);
+    reach_word(t->result);
+    if (!t->no_stack_roots && state != TASK_DEAD && state != TASK_FREE)
+        task_each_word(t, reach_stack, NULL);
+}
+
+static void reach_all(void)
+{
+    memset(table, 0, verify_bytes(gc.nblocks));
+    grey_blocks = 0;
+    for (unsigned i = 0; i < gc.nroots; i++)
+        for (uintptr_t p = gc.roots[i].base; p < gc.roots[i].base + gc.roots[i].bytes; p += WORD)
+            reach_word(*(uintptr_t *)p);
+    each_task(reach_task);
+    while (grey_blocks)
+        for (uint32_t i = 0; i < gc.nblocks; i++)
+            scan_grey(i);
+}
+
+/* ---- the path to a missed object --------------------------------------------------------------------------------- */
+
+static struct {
+    struct hgc_visitor v;
+    struct object target, holder;
+    bool found;
+    struct task *task;
+    uintptr_t where;
+} search;
+
+static bool is_target(uintptr_t p)
+{
+    struct object o;
+    return (find_object(p, &o) && o.block == search.target.block && o.cell == search.target.cell)
+        || (p % GRAIN == 0 && find_object(p - 1, &o) && o.block == search.target.block && o.cell == search.target.cell);
+}
+
+static void search_visit(struct hgc_visitor *v, void *p)
+{
+    (void)v;
+    if (is_target((uintptr_t)p))
+        search.found = true;
+}
+
+static void search_stack_word(void *arg, uintptr_t word, uintptr_t where)
+{
+    if (!search.found && is_target(word)) {
+        search.found = true;
+        search.task = arg;
+        search.where = where;
+    }
+}
+
+static void search_task(struct task *t)
+{
+    uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
+    if (!t->no_stack_roots && state != TASK_DEAD && state != TASK_FREE)
+        task_each_word(t, search_stack_word, t);
+}
+
+static void describe(const char *what, const struct object *o)
+{
+    struct block *b = o->block;
+    hk_printf("  %s %p: kind %s, %u bytes, block %u, cell %u, %s\n", what, (void *)object_start(o), gc_kinds[b->kind].k.name,
+              (unsigned)object_size(o), (unsigned)block_index(b), o->cell,
+              b->mark[o->cell / WORD_BITS] >> (o->cell % WORD_BITS) & 1 ? "marked" : "NOT MARKED");
+}
+
+/* Some reached object that refers to the target, into search.holder. */
+static bool search_heap(void)
+{
+    for (uint32_t i = 0; i < gc.nblocks; i++)
+        for (unsigned c = 0; c < CELLS_MAX; c++)
+            if (table[i].mark[c / WORD_BITS] >> (c % WORD_BITS) & 1) {
+                struct object o = {&gc.blocks[i], c};
+                if (o.block == search.target.block && c == search.target.cell)
+                    continue;
+                search.v.visit = search_visit;
+                uintptr_t start = object_start(&o);
+                object_trace(&o, start, start + object_size(&o), &search.v);
+                if (search.found) {
+                    search.holder = o;
+                    return true;
+                }
+            }
+    return false;
+}
+
+static bool search_roots(void)
+{
+    each_task(search_task);
+    if (search.found) {
+        hk_printf("  from the stack or registers of task %s, at %p\n", search.task->name, (void *)search.where);
+        return true;
+    }
+    for (unsigned i = 0; i < gc.nroots; i++)
+        for (uintptr_t p = gc.roots[i].base; p < gc.roots[i].base + gc.roots[i].bytes; p += WORD)
+            if (is_target(*(uintptr_t *)p)) {
+                hk_printf("  from the root at %p, word at %p\n", (void *)gc.roots[i].base, (void *)p);
+                return true;
+            }
+    return false;
+}
+
+enum { PATH_MAX = 12 };
+
+static _Noreturn void missed(struct block *b, unsigned cell)
+{
+    struct object o = {b, cell};
+    hk_printf("verify: cycle %u missed a reachable object\n", (unsigned)gc.cycle);
+    describe("object", &o);
+    for (unsigned depth = 0; depth < PATH_MAX; depth++) {
+        search.target = o;
+        search.found = false;
+        if (search_roots() || !search_heap())
+            break;
+        o = search.holder;
+        describe("held by", &o);
+    }
+    hk_panic("I10 broken: cycle %u would free a reachable object", (unsigned)gc.cycle);
+}
+
+void verify_run(void)
+{
+    reach_all();
+    for (uint32_t i = 0; i < gc.nblocks; i++)
+        for (unsigned w = 0; w < BIT_WORDS; w++) {
+            uintptr_t lost = table[i].mark[w] & ~ld_rlx(&gc.blocks[i].mark[w]);
+            if (lost)
+                missed(&gc.blocks[i], w * WORD_BITS + bits_lowest(lost));
+        }
+    gc.verified++;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two restartable sequences: allocation and the write barrier.  For C and C++.
+ *
+ * The fast part is assembly (x86_64.h, aarch64.h): code between two labels whose last instruction, a store, is its only
+ * effect; it overwrites none of its inputs and finds the hart by itself.  An interrupt inside it sets pc back to its start
+ * (restart.c), so it never spans a stop or a move to another hart.  The slow part is an ordinary call behind it.
+ *
+ * Under ThreadSanitizer the fast part is a function (seq.c), whose accesses it can see.
+ */
+#ifndef HAL_SEQ_H
+#define HAL_SEQ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "machine.h"
+#include "sanitizer.h"
+
+#if HAL_TSAN
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+void *hal_seq_try_new(size_t off, size_t cell);         /* NULL: the run is used up */
+int hal_seq_try_set(const uint32_t *phase, void **slot, void *value);       /* 0: not done, *phase is not 0 */
+#ifdef __cplusplus
+}
+#endif
+#define HAL_SEQ_NEW(result, off, cell, id)                                                                              \
+    do {                                                                                                                \
+        (result) = hal_seq_try_new((off), (cell));                                                                      \
+        if (!(result))                                                                                                  \
+            (result) = hgc_slow_new(id);                                                                                \
+    } while (0)
+#define HAL_SEQ_SET(slot, value)                                                                                        \
+    do {                                                                                                                \
+        void **hal_slot_ = (void **)(uintptr_t)&(slot), *hal_value_ = (void *)(value);                                  \
+        if (!hal_seq_try_set(&hgc_phase, hal_slot_, hal_value_))                                                        \
+            hgc_slow_set(hal_slot_, hal_value_);                                                                        \
+    } while (0)
+
+#else
+
+extern HAL_TLS struct hart *hal_tls_hart;
+
+/* result = a new cell.  `off`: constant offset from the hart of the pair {cursor, limit}; `cell`: constant bytes; `id`: what
+ * the slow part hands to hgc_slow_new. */
+#define HAL_SEQ_NEW(result, off, cell, id)                                                                              \
+    do {                                                                                                                \
+        __label__ hal_slow_;                                                                                            \
+        HAL_SEQ_NEW_(result, off, cell, hal_slow_);                                                                     \
+        break;                                                                                                          \
+    hal_slow_:                                                                                                          \
+        (result) = hgc_slow_new(id);                                                                                    \
+    } while (0)
+
+/* slot = value, with the barrier; `slot` is an lvalue of pointer type, evaluated once, whatever its qualifiers. */
+#define HAL_SEQ_SET(slot, value)                                                                                        \
+    do {                                                                                                                \
+        __label__ hal_slow_;                                                                                            \
+        void **hal_slot_ = (void **)(uintptr_t)&(slot), *hal_value_ = (void *)(value);                                  \
+        HAL_SEQ_SET_(hal_slot_, hal_value_, hal_slow_);                                                                 \
+        break;                                                                                                          \
+    hal_slow_:                                                                                                          \
+        hgc_slow_set(hal_slot_, hal_value_);                                                                            \
+    } while (0)
+
+#endif
+
+#endif

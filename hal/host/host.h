@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* For programs with a main() of their own, as unit tests; other programs get the one in main.c. */
+#ifndef HAL_HOST_H
+#define HAL_HOST_H
+
+#include <stddef.h>
+
+/* Once.  The calling thread is hart 0 then, in a critical section if `crit`; there is memory, and no other hart yet.
+ * Until the first switch to a context there are no interrupts. */
+void hal_host_init(unsigned harts, size_t bytes, int crit);
+/* Goes through the kernel's hooks as a machine that starts.  After hal_host_init with crit. */
+_Noreturn void hal_host_start(void);
+
+#endif

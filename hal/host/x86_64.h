@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* x86-64: a thread-local word is reached with one instruction, through fs. */
+#ifndef HAL_X86_64_H
+#define HAL_X86_64_H
+
+#define HAL_REGS     23         /* gregset_t */
+#define HAL_REG_SP   15
+#define HAL_REG_PC   16
+#define HAL_FP_BYTES 3072       /* AVX-512 takes 2700 */
+#define HAL_RED_ZONE 128        /* below sp, and in use all the same */
+
+#define hal_tls_get(w)                                                                                                  \
+    ({                                                                                                                  \
+        uint32_t hal_v_;                                                                                                \
+        __asm__ volatile("movl %%fs:" #w "@tpoff, %0" : "=r"(hal_v_) : : "memory");                                     \
+        hal_v_;                                                                                                         \
+    })
+#define hal_tls_set(w, v) __asm__ volatile("movl %0, %%fs:" #w "@tpoff" : : "ri"((uint32_t)(v)) : "memory")
+
+static inline struct hart *hal_tls_self(void)
+{
+    struct hart *h;
+    __asm__ volatile("movq %%fs:hal_tls_hart@tpoff, %0" : "=r"(h));
+    return h;
+}
+
+/* Two instructions may be interrupted in between, but only if crit was 0; and so it will be when the task goes on, on
+ * whatever hart: the answer stays true. */
+static inline uint32_t hal_tls_crit_swap_1(void)
+{
+    uint32_t was;
+    __asm__ volatile("movl %%fs:hal_tls_crit@tpoff, %0\n\t"
+                     "movl $1, %%fs:hal_tls_crit@tpoff"
+                     : "=r"(was) : : "memory");
+    return was;
+}
+
+#define HAL_SEQ_NEW_(result, off, cell, slow)                                                                           \
+    do {                                                                                                                \
+        void *hal_hart_, *hal_next_;                                                                                    \
+        __asm__ goto("1: movq %%fs:hal_tls_hart@tpoff, %[hart]\n\t"                                                     \
+                     "movq %c[o](%[hart]), %[r]\n\t"                                                                    \
+                     "leaq %c[c](%[r]), %[next]\n\t"                                                                    \
+                     "cmpq %c[o]+8(%[hart]), %[next]\n\t"                                                               \
+                     "ja %l[" #slow "]\n\t"                                                                             \
+                     "movq %[next], %c[o](%[hart])\n"                                                                   \
+                     "2:\n\t"                                                                                           \
+                     HAL_RESTARTABLE_                                                                                   \
+                     : [r] "=&r"(result), [hart] "=&r"(hal_hart_), [next] "=&r"(hal_next_)                              \
+                     : [o] "i"(off), [c] "i"(cell)                                                                      \
+                     : "cc", "memory"                                                                                   \
+                     : slow);                                                                                           \
+    } while (0)
+
+#define HAL_SEQ_SET_(slot, value, slow)                                                                                 \
+    __asm__ goto("1: cmpl $0, hgc_phase(%%rip)\n\t"                                                                     \
+                 "jne %l[" #slow "]\n\t"                                                                                \
+                 "movq %[v], %[s]\n"                                                                                    \
+                 "2:\n\t"                                                                                               \
+                 HAL_RESTARTABLE_                                                                                       \
+                 : [s] "=m"(*(slot))                                                                                    \
+                 : [v] "re"(value)                                                                                      \
+                 : "cc"                                                                                                 \
+                 : slow)
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stack guards by physical memory protection (privileged specification 1.12, 3.7).
+ *
+ *   entry 0  the trap stack's guard: no access, locked, so that it binds handlers too
+ *   entry 1  the running task's guard: no access; it moves at every switch.  Unlocked entries bind only what is checked as
+ *            user mode: tasks, through mstatus.MPRV (see entry.S).  No task guard: it repeats entry 0.
+ *   entry 2  everything else: all access
+ *
+ * A hart without PMP, or without user mode, works the same but for the guards.
+ */
+#include "hal_internal.h"
+
+enum { PMP_RWX = 7, PMP_NAPOT = 3 << 3, PMP_LOCK = 1 << 7 };
+#define PMP_ALL (~(uintptr_t)0)
+
+/* One aligned page, as a NAPOT address: bits 2 up, the size in the number of low ones. */
+static uintptr_t napot_page(uintptr_t page)
+{
+    return page >> 2 | (RISCV_PAGE / 8 - 1);
+}
+
+/* The CSR is there if touching it does not trap.  mtvec leads to the end of the probe meanwhile; the trap leaves MPP at
+ * machine mode and interrupts off, as they are. */
+static bool has_pmp(void)
+{
+    uintptr_t there, vec;
+    __asm__ volatile("la %1, 1f\n\t"
+                     "csrrw %1, mtvec, %1\n\t"
+                     "li %0, 0\n\t"
+                     "csrw pmpaddr1, %2\n\t"
+                     "csrr %0, pmpaddr1\n\t"
+                     ".balign 4\n"
+                     "1: csrw mtvec, %1"
+                     : "=&r"(there), "=&r"(vec) : "r"(PMP_ALL) : "memory");
+    return there != 0;
+}
+
+/* Cached translations, those of bare mode too, may hold old permissions. */
+static void permissions_changed(const struct hal_hart *me)
+{
+    if (me->has_supervisor)
+        __asm__ volatile("sfence.vma" : : : "memory");
+}
+
+void hal_guard_init_hart(struct hal_hart *me)
+{
+    me->has_supervisor = csr_read(misa) >> ('S' - 'A') & 1;
+    me->has_pmp = has_pmp();
+    if (!me->has_pmp)
+        return;
+    me->guard_now = napot_page(me->trap_lo - RISCV_PAGE);
+    csr_write(pmpaddr0, me->guard_now);
+    csr_write(pmpaddr1, me->guard_now);
+    csr_write(pmpaddr2, PMP_ALL);
+    csr_write(pmpcfg0, PMP_LOCK | PMP_NAPOT | PMP_NAPOT << 8 | (PMP_NAPOT | PMP_RWX) << 16);
+    permissions_changed(me);
+}
+
+void hal_guard_set(struct hal_hart *me, const struct hal_ctx *ctx)
+{
+    uintptr_t want = napot_page(ctx->guard ? ctx->guard : me->trap_lo - RISCV_PAGE);
+    if (!me->has_pmp || want == me->guard_now)
+        return;
+    csr_write(pmpaddr1, want);
+    me->guard_now = want;
+    permissions_changed(me);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a hart does when it has nothing to do: it sleeps until an interrupt.
+ *
+ * Sleeping and waking (litmus B01-B04; tools/spin idle.pml):
+ *     the hart, interrupts off:                   who brings work:
+ *         asleep = 1                                  publishes the work
+ *         fence_full                                  fence_full
+ *         looks for work; none: hal_wait              if (asleep) sends an IPI
+ * One of the two sees the other's store, so work never waits for a hart that sleeps.  An IPI that comes before hal_wait is
+ * pending there, and ends it.  The waker takes `asleep` back with a swap, so that two wakers wake two harts.
+ */
+#include "kernel/kernel_internal.h"
+
+bool hart_wake(struct hart *h)
+{
+    if (!ld_rlx(&h->asleep) || !amo_swap_rlx(&h->asleep, 0))
+        return false;
+    hal_ipi_send(h->index);
+    return true;
+}
+
+void hart_wake_one(void)
+{
+    hal_crit_t c = hal_crit_enter();
+    unsigned n = hal_hart_count(), self = hal_self()->index;
+    fence_full();                   /* partner: take_or_sleep */
+    for (unsigned i = 1; i < n; i++)
+        if (hart_wake(hal_hart((self + i) % n)))
+            break;
+    hal_crit_exit(c);
+}
+
+/* A task to run, or, after some sleep, NULL. */
+static struct task *take_or_sleep(struct hart *h)
+{
+    h->passed_over = false;
+    st_rlx(&h->asleep, 1);
+    fence_full();                   /* partners: queue.c tell, hart_wake_one */
+    struct task *next = sched_next(h);
+    if (next == NULL && !h->passed_over) {      /* one that is about to be saved (K3) will not tell us: look again */
+        uint64_t since = hal_time_ns();
+        hal_wait();
+        h->idle_ns += hal_time_ns() - since;
+    }
+    st_rlx(&h->asleep, 0);
+    return next;
+}
+
+/* The idle task of each hart.  Begins, as every task, inside a critical section. */
+_Noreturn void idle_run(void *self)
+{
+    (void)self;
+    start_hart_up();
+    for (;;) {
+        struct hart *h = hal_self();        /* an idle task never migrates, but the rule is the rule */
+        struct task *next = take_or_sleep(h);
+        if (next) {
+            sched_leave(h, h->idle, TASK_READY);
+            sched_run(h, next);
+        }
+        hal_crit_exit(HAL_CRIT_OPEN);       /* here the interrupts are taken */
+        (void)hal_crit_enter();
+    }
+}

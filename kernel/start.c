@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the machine to the first task, and what the machine calls when something happens. */
+#include "kernel/kernel_internal.h"
+
+_Alignas(HART_GC_OFFSET) unsigned char hal_hart_area[HK_MAX_HARTS * sizeof(struct hart)];
+const size_t hal_hart_stride = sizeof(struct hart);
+
+static uint32_t running;            /* atomic: written by the boot hart before the others leave boot */
+static uint32_t harts_up;           /* atomic: idle tasks that run */
+static struct hk_event all_up;
+
+bool start_done(void)
+{
+    return ld_rlx(&running);
+}
+
+void start_hart_up(void)
+{
+    if (amo_add_ar(&harts_up, 1) + 1 == hal_hart_count())
+        hk_event_set(&all_up);
+}
+
+static void main_task(void *arg)
+{
+    (void)arg;
+    hk_event_wait(&all_up, HK_FOREVER);
+    hk_exit(app_main());
+}
+
+/* The boot hart, alone. */
+static void start(void)
+{
+    static const struct hk_task_config config = { .name = "main", .stack_size = HK_MAIN_STACK_SIZE };
+    for (unsigned i = 0; i < HK_MAX_HARTS; i++) {
+        struct hart *h = (struct hart *)(void *)(hal_hart_area + i * sizeof(struct hart));
+        h->index = i;
+        h->slice_end = h->alarm = h->armed = UINT64_MAX;
+    }
+    mem_init();
+    if (hk_task_create(NULL, &config, main_task, NULL) != HK_OK)
+        hk_panic("no memory for the task main");
+    st_rlx(&running, 1);
+}
+
+/* Every hart, on its boot stack, which it leaves for its idle task. */
+static void start_hart(void)
+{
+    struct hart *h = hal_self();
+    struct hal_ctx boot;
+    struct task *t = task_make("idle", HK_IDLE_STACK_SIZE, idle_run);
+    if (t == NULL)
+        hk_panic("no memory for the idle task of hart %u", h->index);
+    t->no_stack_roots = true;
+    t->affinity = (int)h->index;
+    t->state = TASK_RUNNING;
+    t->busy = 1;
+    h->idle = t;
+    st_rlx(&h->current, t);
+    hal_switch(&boot, &t->ctx, NULL);
+    hk_panic("hart %u came back to boot", h->index);
+}
+
+/* ---- traps ------------------------------------------------------------------------------------------------------ */
+
+static void ipi(void)
+{
+    struct hart *h = hal_self();
+    if (panic_begun())
+        panic_halt();
+    sched_after(h);
+    world_ipi(h);
+    tick_update(h);
+}
+
+static void trap_exit(void)
+{
+    struct hart *h = hal_self();
+    struct task *t = ld_rlx(&h->current);
+    if (t == h->idle)
+        return;                     /* its loop looks for work by itself */
+    fault_check_stack(h);
+    if (ld_rlx(&h->current) == t && ld_rlx(&h->resched) && h->pin == 0)
+        sched_yield_trap(h);
+}
+
+const struct hal_hooks hal_hooks = {
+    .start = start,
+    .start_hart = start_hart,
+    .ipi = ipi,
+    .timer = timer_interrupt,
+    .fault = fault_hook,
+    .trap_exit = trap_exit,
+};
+
+/* ---- questions -------------------------------------------------------------------------------------------------- */
+
+unsigned hk_harts(void)
+{
+    return hal_hart_count();
+}
+
+unsigned hk_hart(void)
+{
+    hal_crit_t c = hal_crit_enter();
+    unsigned index = hal_self()->index;
+    hal_crit_exit(c);
+    return index;
+}
+
+_Noreturn void hk_exit(int status)
+{
+    console_flush();
+    hal_exit(status);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* harts: 1 2 4 */
+/* seconds: 60 */
+/* match: task deep ended on hart \d+: stack overflow */
+/* match: task smash ended on hart \d+: stack overflow */
+/* match: task wide ended on hart \d+: stack overflow */
+/* A stack overflow is named as one, ends its task, and touches nothing beyond its stack. */
+#include <string.h>
+
+#include "kernel/task.h"
+#include "tap.h"
+
+static int goes_deep(volatile int *depth)
+{
+    volatile char frame[200];
+    frame[0] = (char)++*depth;
+    int below = *depth < 0 ? 0 : goes_deep(depth);
+    return below + frame[0];
+}
+
+static void deep(void *arg)
+{
+    (void)arg;
+    volatile int depth = 0;
+    goes_deep(&depth);
+}
+
+/* Steps over the guard with one frame. */
+static void wide(void *arg)
+{
+    (void)arg;
+    __asm__ volatile("mv sp, %0\n1: j 1b" : : "r"((char *)__builtin_frame_address(0) - 32768));
+}
+
+/* Overwrites its canary alone: no guard notices, the next switch or trap does. */
+static void smash(void *arg)
+{
+    (void)arg;
+    uintptr_t *low = (uintptr_t *)hk_task_self()->stack_lo;
+    low[0] = 0;
+    hk_sleep(1000000);
+    hk_printf("not reached\n");
+}
+
+static void smash_and_spin(void *arg)
+{
+    (void)arg;
+    struct task *self = hk_task_self();
+    *(uintptr_t *)self->stack_lo = 0;
+    for (;;)
+        ;
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void ends(const char *name, void (*fn)(void *), const char *text)
+{
+    struct hk_task_config config = { .name = name, .hart_plus_1 = 1 };
+    struct task *t;
+    hk_task_create(&t, &config, fn, NULL);
+    hk_sleep(3000000);
+    hal_ipi_send(0);        /* a trap, for one that spins there */
+    is(hk_task_join(t, NULL), HK_EFAULT, text);
+}
+
+int app_main(void)
+{
+    size_t before = hk_mem_largest();
+    unsigned char *neighbour = hk_mem_alloc(4096 * 4);
+    memset(neighbour, 0x77, 4096 * 4);
+    ends("deep", deep, "a recursion without end is ended");
+    ends("smash", smash, "so is one whose canary is gone, when it leaves its hart");
+    ends("smash", smash_and_spin, "and at a trap");
+    ends("wide", wide, "and one whose stack pointer is outside");
+    unsigned touched = 0;
+    for (int i = 0; i < 4096 * 4; i++)
+        touched += neighbour[i] != 0x77;
+    is(touched, 0, "nothing else was touched");
+    hk_mem_free(neighbour, 4096 * 4);
+    ok(hk_mem_largest() + 64 * 4096 >= before, "the memory comes back");
+    struct task *t;
+    is(hk_task_create(&t, NULL, nothing, NULL), HK_OK, "and can be used again");
+    is(hk_task_join(t, NULL), HK_OK, "as a stack");
+    return tap_end();
+}
