@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Free blocks: a bitmap, first fit by address, so adjacent free blocks need no merging.  The search reads the map with
- * interrupts on and without the lock; the claim takes the lock, looks again, and clears the bits.
+ * Free blocks: a bitmap, so adjacent free blocks need no merging.  Small objects take the lowest free block, large ones the
+ * highest hole that fits.  The search for a hole reads the map with interrupts on and without the lock; the claim takes the
+ * lock, looks again, and clears the bits.
  */
 #include "gc/gc_internal.h"
 
@@ -59,14 +60,31 @@ static bool claim(uint32_t from, uint32_t to)
     return true;
 }
 
+/* One more than the highest bit below `to` that differs from `flip`'s, or 0: what ends or begins a hole, seen from above. */
+static uint32_t below(uint32_t to, uintptr_t flip)
+{
+    while (to > 0) {
+        uint32_t w = (to - 1) / WORD_BITS, n = to - w * WORD_BITS;
+        uintptr_t x = (ld_rlx(&gc.free_map[w]) ^ flip) & bits_valid(0, n);
+        for (; n > 0 && !(x >> (n - 1) & 1) && x; n--) {
+        }
+        if (x)
+            return w * WORD_BITS + n;
+        to = w * WORD_BITS;
+    }
+    return 0;
+}
+
+/* From the top down, while small blocks are taken from the bottom up: where both came from the bottom, long-lived small
+ * objects soon stood in every hole that a large one needed. */
 uint32_t free_take(uint32_t n)
 {
-    uint32_t at = 0;
-    while ((at = bits_one(gc.free_map, at, gc.nblocks)) + n <= gc.nblocks) {
-        uint32_t end = bits_zero(gc.free_map, at, at + n);
-        if (end == at + n && claim(at, end))
-            return at;
-        at = end == at + n ? at + 1 : end;
+    uint32_t end = gc.nblocks;
+    while ((end = below(end, 0)) >= n) {
+        uint32_t begin = below(end, ~(uintptr_t)0);
+        if (end - begin >= n && claim(end - n, end))
+            return end - n;
+        end = end - begin >= n ? end - 1 : begin;
     }
     return NO_BLOCK;
 }

@@ -264,10 +264,9 @@ static inline unsigned bits_lowest(uintptr_t x)
 /* ---- blocks: free.c; runs: run.c; large objects: large.c --------------------------------------------------------- */
 
 void free_init(void);
-/* Takes `n` adjacent free blocks, first fit by address; they are RESERVED.  NO_BLOCK: none.  Not in a critical section if
- * n > 1 (it searches with interrupts on). */
+/* Takes `n` adjacent free blocks, the highest that fit.  NO_BLOCK: none.  Outside critical sections. */
 uint32_t free_take(uint32_t n);
-/* Takes one.  Critical section. */
+/* Takes the lowest.  Critical section. */
 uint32_t free_take_one(void);
 /* Gives back one block.  Critical section. */
 void free_give(uint32_t index);

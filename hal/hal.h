@@ -61,6 +61,8 @@ struct hal_hooks {
                                    task is preempted, by hal_switch_trap */
 };
 extern const struct hal_hooks hal_hooks;       /* defined by the kernel */
+/* No hook and no device handler uses floating point but start and start_hart: the registers are the interrupted task's, and
+ * on RISC-V the instruction faults.  start_hart's own context is left by its first hal_switch and never resumed. */
 
 /* ---- harts ------------------------------------------------------------------------------------------------------ */
 

@@ -96,7 +96,7 @@ bool queue_dispatch(struct hart *h, struct task *t)
 }
 
 /* The first task of at least min_prio that may run on `h` and whose context is saved (K3), out of the queue. */
-static struct task *find(struct hart *h, struct hart *from, unsigned min_prio)
+static struct task *find(struct hart *h, struct hart *from, unsigned min_prio, bool *passed_over)
 {
     for (unsigned prio = HK_PRIOS; prio-- > min_prio; )
         for (struct task *t = from->queue_head[prio]; t; t = t->next) {
@@ -106,7 +106,7 @@ static struct task *find(struct hart *h, struct hart *from, unsigned min_prio)
                 take_out(from, t);
                 return t;
             }
-            h->passed_over = true;
+            *passed_over = true;
         }
     return NULL;
 }
@@ -117,7 +117,7 @@ struct task *queue_take(struct hart *h, struct hart *from, unsigned min_prio)
     if (ld_rlx(&from->queued) == 0)
         return NULL;
     spin_lock(&from->queue_lock);
-    while ((t = find(h, from, min_prio)) != NULL && !queue_dispatch(h, t))
+    while ((t = find(h, from, min_prio, &h->passed_over)) != NULL && !queue_dispatch(h, t))
         ;
     spin_unlock(&from->queue_lock);
     return t;
@@ -190,7 +190,7 @@ void hart_shed(void)
     for (unsigned i = 1; n > 1 && i < 2 * n; i++) {     /* bounded: two for each other hart */
         struct hart *to = hal_hart((h->index + 1 + i % (n - 1)) % n);
         spin_lock(&h->queue_lock);
-        struct task *t = find(to, h, 0);
+        struct task *t = find(to, h, 0, &h->passed_over);
         spin_unlock(&h->queue_lock);
         if (t == NULL)
             break;

@@ -230,7 +230,7 @@ def versions_of(k, text):
     return max(2, min(VERSIONS + mix(k, 0) % 5, 6000 // (len(text) + 1)))
 
 
-VERSIONS = 20
+VERSIONS = 12
 
 
 # ---- the documents ---------------------------------------------------------------------------------------------------

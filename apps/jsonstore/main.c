@@ -25,7 +25,7 @@
 
 /* About three times what lives. */
 #ifndef JSONSTORE_HEAP
-#define JSONSTORE_HEAP (32u << 20)
+#define JSONSTORE_HEAP (40u << 20)
 #endif
 
 /* Starts the collector. */

@@ -32,7 +32,7 @@ struct hal_ctx {
     uint32_t fcsr;
 };
 
-/* The first seven are known to assembly: layout.h. */
+/* Those up to scratch are known to assembly: layout.h. */
 struct hal_hart {
     uint32_t sc_sink;           /* the trap entry's SC, which drops a reservation, may store here */
     uint32_t nest;              /* owner; handlers that this hart is in: 0 in a task */
