@@ -236,10 +236,10 @@ $(host_images:%=$(H)/$(1)/image/%.run): $(H)/$(1)/image/%.run: tests/image/%.c
 $(host_benches:%=$(H)/$(1)/bench/%): $(H)/$(1)/bench/%: $(H)/$(1)/bench/%.o $(H)/$(1)/libhartgc.a
 	$$(host_link)
 $(foreach app,$(apps),$(eval \
-$(H)/$(1)/apps/$(app): $(call obj,$(H)/$(1),$(wildcard apps/$(app)/*.c)) $(addprefix $(H)/$(1)/,$(app_objs_$(app)))))
-$(apps:%=$(H)/$(1)/apps/%): $(H)/$(1)/libhartgc.a
+$(H)/$(1)/app/$(app): $(call obj,$(H)/$(1),$(wildcard apps/$(app)/*.c)) $(addprefix $(H)/$(1)/,$(app_objs_$(app)))))
+$(apps:%=$(H)/$(1)/app/%): $(H)/$(1)/libhartgc.a
 	$$(host_link)
-$(apps:%=$(H)/$(1)/apps/%.run): $(H)/$(1)/apps/%.run: $(B)/apps/%.run
+$(apps:%=$(H)/$(1)/app/%.run): $(H)/$(1)/app/%.run: $(B)/apps/%.run
 	@mkdir -p $$(@D)
 	@cp $$< $$@
 endef
@@ -262,7 +262,7 @@ host_units := $(foreach variant,$(unit_variants),$(units:%=$(H)/$(variant)/unit/
 host_run := $(foreach variant,$(variants),$(host_images:%=$(H)/$(variant)/image/%))
 # An application runs on the host when its header says so.
 host_apps := $(foreach app,$(apps),$(if $(shell grep -lE '/\* *hal:[a-z ]*host' $(wildcard apps/$(app)/*.c)),$(app)))
-host_app_run := $(foreach variant,$(variants),$(host_apps:%=$(H)/$(variant)/apps/%))
+host_app_run := $(foreach variant,$(variants),$(host_apps:%=$(H)/$(variant)/app/%))
 host_app_lines := $(host_app_run:%=%.run)
 
 # ---- the instruction counter ---------------------------------------------------------------------------------------

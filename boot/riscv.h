@@ -32,7 +32,7 @@
 
 #ifdef __ASSEMBLER__
 
-/* The address of the i-th of an array of registers.  No parentheses around i: the assembler would take them for a base. */
+/* The i-th of an array of registers at `base`.  No parentheses around i: the assembler would take them for a base. */
 #define REG(i, base)    i * REGBYTES(base)
 
 #elif defined(__STDC__)

@@ -86,6 +86,7 @@ static void set_trigger(void)
     if (grow > room)
         grow = room;
     uintptr_t trigger = live + grow / 2;
+    st_rlx(&gc.goal, live + grow > gc.cfg.min_trigger ? live + grow : gc.cfg.min_trigger);
     st_rlx(&gc.trigger, trigger < gc.cfg.min_trigger ? gc.cfg.min_trigger : trigger);
 }
 

@@ -125,6 +125,7 @@ struct gc {
     uintptr_t used;             /* atomic: see hgc_stats.heap_used */
     uintptr_t peak;             /* atomic, racy: a figure */
     uintptr_t trigger;          /* atomic */
+    uintptr_t goal;             /* atomic: the heap should not grow above it */
     uintptr_t live;             /* world stopped */
     uint32_t automatic;         /* atomic: may cycles start by themselves? */
 

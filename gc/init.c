@@ -61,7 +61,7 @@ int hgc_init(const struct hgc_config *config)
         gc.cfg.percent = 100;
     if (!gc.cfg.min_trigger)
         gc.cfg.min_trigger = gc.bytes / 16;
-    gc.trigger = gc.cfg.min_trigger;
+    gc.trigger = gc.goal = gc.cfg.min_trigger;
     gc.automatic = !gc.cfg.no_auto;
     gc.stress_left = gc.cfg.stress;
     gc.born_ns = hal_time_ns();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Mark workers: one task a hart, parked where the scheduler finds it.  A worker runs while its hart has nothing else to
- * do, and otherwise until it has had a quarter of the hart's time since the mark began.
+ * do, and otherwise until it has had a quarter of the hart's time since the mark began; three quarters when the heap has
+ * passed its goal, so that the mark ends before the arena does (there are no assists yet).
  *
  * gc.active counts drains from before they take until after they leave, so "quiet" (nothing queued, no drain, no job)
  * means that nobody can still find work.  A worker that parks is looked at again by its hart's scheduler, after it has
@@ -55,7 +56,8 @@ struct task *worker_pick(struct hart *h, bool idle)
     if (ld_rlx(&hgc_phase) != GC_MARK)
         return NULL;
     struct gc_hart *g = gc_of(h);
-    if (!idle && g->worker_ns * 4 > hal_time_ns() - g->cycle_ns)
+    unsigned quarters = ld_rlx(&gc.used) > ld_rlx(&gc.goal) ? 3 : 1;
+    if (!idle && g->worker_ns * 4 > (hal_time_ns() - g->cycle_ns) * quarters)
         return NULL;
     if (work_any() || (!ld_rlx(&gc.terminating) && cycle_quiet()))
         return g->worker;

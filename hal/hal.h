@@ -111,7 +111,7 @@ int hal_console_getc(void);
 unsigned hal_console_irq(void);
 
 /* Ends the machine; `status` 0 to 255 reaches the host.  Any context. */
-_Noreturn void hal_exit(int status);
+__attribute__((noreturn)) void hal_exit(int status);
 
 /* The memory that nothing uses yet: [*lo, *hi), page-aligned.  start() and later. */
 void hal_memory(uintptr_t *lo, uintptr_t *hi);

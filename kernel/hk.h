@@ -56,7 +56,7 @@ struct hk_task_config {
  * runs. */
 int hk_task_create(struct task **out, const struct hk_task_config *cfg, void (*fn)(void *), void *arg);
 /* Ends the calling task.  `result` may be a heap reference.  Returning from fn is hk_task_exit(NULL). */
-_Noreturn void hk_task_exit(void *result);
+__attribute__((noreturn)) void hk_task_exit(void *result);
 /* Waits until `t` ends, takes its result (may be NULL) and frees it.  HK_EFAULT: it ended by a fault.  Each task is joined
  * by one task at most.  Task. */
 int hk_task_join(struct task *t, void **result);
@@ -149,14 +149,14 @@ int hk_getchar(void);
 
 /* A state in which going on would corrupt: prints hart, task, registers, backtrace, stops the other harts, and ends the
  * machine with status 3.  Any context. */
-_Noreturn void hk_panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-_Noreturn void hk_assert_failed(const char *expr, const char *file, int line);
+__attribute__((noreturn)) void hk_panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+__attribute__((noreturn)) void hk_assert_failed(const char *expr, const char *file, int line);
 #ifdef NDEBUG
 #define hk_assert(e) ((void)0)
 #else
 #define hk_assert(e) ((e) ? (void)0 : hk_assert_failed(#e, __FILE__, __LINE__))
 #endif
-_Noreturn void hk_exit(int status);
+__attribute__((noreturn)) void hk_exit(int status);
 
 /* What the program defines: runs in the first task, "main", with all harts up.  Its return value is the exit status. */
 int app_main(void);

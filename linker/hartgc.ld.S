@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one linker script, preprocessed with the board's header in front.  From low to high: code, constants, data, zeroed data,
- * the harts' trap stacks, and then the free memory that hal_memory() hands out.
+ * The one linker script, preprocessed with the board's header in front.  From low to high: code, constants, data,
+ * zeroed data, the harts' trap stacks, and then the free memory that hal_memory() hands out.
  */
 #include "boot/riscv.h"
 
@@ -23,7 +23,7 @@ SECTIONS
 {
     .text : {
         __text_start = .;
-        KEEP(*(.reset))            /* first: some machines jump to the start of RAM whatever the ELF says */
+        KEEP(*(.reset))                 /* first: some machines jump to the start of RAM whatever the ELF says */
         *(.text.unlikely .text.unlikely.*)
         *(.text.hot .text.hot.*)
         *(.text .text.*)
@@ -51,7 +51,7 @@ SECTIONS
     .tdata : { *(.tdata .tdata.*) } > ram
     .tbss  : { *(.tbss .tbss.*) *(.tcommon) } > ram
 
-    /* On a page of its own: a store into a page that holds code that ran makes QEMU translate it again, 270 times slower. */
+    /* Not in a page with code: after a store into it QEMU translates the code again, which is 270 times slower. */
     .data : ALIGN(RISCV_PAGE) {
         *(.data .data.*)
         . = ALIGN(8);
@@ -60,8 +60,8 @@ SECTIONS
         hal_restart_hi = .;
     } > ram :data
 
-    /* gp reaches 2 KiB each way: the phase word, so that the barrier loads it with one instruction.  A section of its own,
-     * and gp not quite 2 KiB from its start: ld gives up as much of the reach as the section's alignment is and the
+    /* gp reaches 2 KiB each way: the phase word, so that the barrier loads it with one instruction.  A section of its
+     * own, and gp not quite 2 KiB from its start: ld gives up as much of the reach as the section's alignment is and the
      * variable is large, and .data's alignment is a page. */
     .sdata : ALIGN(16) {
         __global_pointer$ = . + 0x700;
@@ -78,7 +78,7 @@ SECTIONS
         __bss_end = .;
     } > ram
 
-    /* Last, so that the stacks of harts that the machine does not have become free memory.  The guard is the low page. */
+    /* Last, so that the stacks of harts that are not there become free memory.  The guard is the low page of each. */
     .trap_stacks (NOLOAD) : ALIGN(RISCV_PAGE) {
         __trap_stacks = .;
         . += BOARD_MAX_HARTS * (RISCV_PAGE + BOARD_TRAP_STACK);

@@ -57,7 +57,9 @@ int app_main(void)
     }
     if (start_heap() || check_refused() || load())
         return 1;
+    sample_start();
     int wrong = run();
+    sample_stop();
     if (!team_failed())
         wrong |= check_store();         /* says which documents */
     if (report() || wrong)

@@ -20,4 +20,9 @@ int report(void);
 /* check.c: how many versions a document gets. */
 uint32_t expected_versions(uint32_t ordinal);
 
+/* Samples whether the collector marks, from an interrupt, while the run goes on; sample_stop prints the result. */
+void sample_start(void);
+void sample_stop(void);
+uint32_t sample_count(void);
+
 #endif

@@ -27,8 +27,11 @@ static uint64_t now(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* With HAL_POLLED, loops that wait for a time to pass must be interruptible. */
 uint64_t hal_time_ns(void)
 {
+    if (HAL_POLLED)
+        hal_poll();
     return now() - boot_ns;
 }
 
@@ -64,6 +67,7 @@ void hal_timer_set(uint64_t ns)
         arm(me, deadline);
 }
 
+/* Part of a poll, so not by ld_rlx, which polls. */
 void hal_timer_look(struct hal_hart *me)
 {
     uint64_t deadline = __atomic_load_n(&me->deadline, __ATOMIC_RELAXED);

@@ -17,8 +17,8 @@ AT(hal_hart, scratch[0], HART_T0);
 AT(hal_hart, scratch[1], HART_T1);
 AT(hal_hart, scratch[2], HART_T2);
 
-/* Floating point of a new context: its zeros are loaded, and whether it changes them shows in FS.  Built without, it stays
- * off, and an instruction that slips in faults instead of mixing tasks up. */
+/* Floating point of a new context: its zeros are loaded, and whether it changes them shows in FS.  Built without, it
+ * stays off, and an instruction that slips in faults instead of mixing tasks up. */
 #ifdef __riscv_flen
 #define FS_NEW MSTATUS_FS_INIT
 AT(hal_ctx, f, CTX_F);

@@ -127,7 +127,7 @@ hal_switch:
     REG_L   a0, HART_CTX(tp)
     j       hal_resume
 
-/* ---- void hal_spill(void (*fn)(void *arg, uintptr_t sp), void *arg) -------------------------------------------------- */
+/* ---- void hal_spill(void (*fn)(void *arg, uintptr_t sp), void *arg) ---- */
 #define SPILL ((13 * REGBYTES + 15) / 16 * 16)
     .globl  hal_spill
 hal_spill:
@@ -150,7 +150,10 @@ hal_spill:
  * void hal_fp_save(struct hal_ctx *), void hal_fp_load(const struct hal_ctx *): all of it, with FS off afterwards. */
 #ifdef __riscv_flen
     .macro  each_float op
-    .irp    i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    .irp    i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    \op     f\i, CTX_F + \i * FREGBYTES(a0)
+    .endr
+    .irp    i, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     \op     f\i, CTX_F + \i * FREGBYTES(a0)
     .endr
     .endm

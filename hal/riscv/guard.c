@@ -3,8 +3,8 @@
  * Stack guards by physical memory protection (privileged specification 1.12, 3.7).
  *
  *   entry 0  the trap stack's guard: no access, locked, so that it binds handlers too
- *   entry 1  the running task's guard: no access; it moves at every switch.  Unlocked entries bind only what is checked as
- *            user mode: tasks, through mstatus.MPRV (see entry.S).  No task guard: it repeats entry 0.
+ *   entry 1  the running task's guard: no access; it moves at every switch.  Unlocked entries bind only what is checked
+ *            as user mode: tasks, through mstatus.MPRV (see entry.S).  No task guard: it repeats entry 0.
  *   entry 2  everything else: all access
  *
  * A hart without PMP, or without user mode, works the same but for the guards.

@@ -56,9 +56,9 @@
         : "i"(off), "i"(cell), "i"(id), "i"(sizeof(void *))                                                             \
         : "t0", "t1", "t2", "memory")
 
-/* slot = value, with the barrier; `slot` is an lvalue of pointer type.  The .insn is `addi t1, base, offset`: it takes the
- * same operand text as the store, so the offset folds into both.  No "memory" clobber: what other harts see of earlier
- * stores is not this store's business (a marker accepts any mixture), and fields may stay in registers across it. */
+/* slot = value, with the barrier; `slot` is an lvalue of pointer type.  The .insn is `addi t1, base, offset`: it takes
+ * the same operand text as the store, so the offset folds into both.  No "memory" clobber: what other harts see of
+ * earlier stores is not this store's business (a marker accepts any mixture), and fields may stay in registers. */
 #define HAL_SEQ_SET(slot, value)                                                                                        \
     __asm__ __inline__ __volatile__(                                                                                    \
         "1: lw t0, hgc_phase\n\t"                                                                                       \

@@ -16,10 +16,11 @@ void hal_memory_init(const void *fdt)
     uint64_t lo, hi;
     if (!fdt_memory(fdt, BOARD_RAM_BASE, &lo, &hi))
         hi = (uint64_t)BOARD_RAM_BASE + BOARD_RAM_SIZE;
-    if (hi > (UINTPTR_MAX & ~(uintptr_t)(RISCV_PAGE - 1)))      /* RV32: a bank may reach to the end of what we can address */
-        hi = UINTPTR_MAX & ~(uintptr_t)(RISCV_PAGE - 1);
+    const uintptr_t last = UINTPTR_MAX & ~(uintptr_t)(RISCV_PAGE - 1);
+    if (hi > last)      /* RV32: a bank may reach beyond what we can address */
+        hi = last;
     free_lo = (uintptr_t)__trap_stacks + boot_hart_count * (uintptr_t)(RISCV_PAGE + BOARD_TRAP_STACK);
-    free_hi = (uintptr_t)hi & ~(uintptr_t)(RISCV_PAGE - 1);
+    free_hi = (uintptr_t)hi & last;
     if (free_hi <= free_lo)
         hal_die("the image leaves no free memory");
 }

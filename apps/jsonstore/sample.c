@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A sampling interrupt, as a firmware's sensor would have: every 100 us a handler looks whether a mark phase is on.  It
+ * tells what part of the run was marked beside the program, and it interrupts the program at any instruction.
+ */
+#include "apps/jsonstore/phases.h"
+#include "gc/hgc.h"
+#include "kernel/hk.h"
+
+#define SAMPLE_NS 100000
+
+static struct hk_timer timer;
+static uint32_t samples, marking;               /* the handler's; read when it has been cancelled */
+
+static void sample(void *arg)
+{
+    (void)arg;
+    samples++;
+    marking += hgc_marking();
+    hk_timer_start(&timer, hk_now() + SAMPLE_NS, sample, NULL);
+}
+
+void sample_start(void)
+{
+    hk_timer_start(&timer, hk_now() + SAMPLE_NS, sample, NULL);
+}
+
+void sample_stop(void)
+{
+    hk_timer_cancel(&timer);
+    hk_printf("jsonstore: a mark phase was on in %u of %u samples\n", (unsigned)marking, (unsigned)samples);
+}
+
+uint32_t sample_count(void)
+{
+    return samples;
+}
