@@ -94,14 +94,20 @@ static void trace_map(const struct hgc_kind *k, uintptr_t start, uintptr_t from,
     }
 }
 
+/* The program stores what it likes into these, also with ordinary stores while they are looked at. */
+HAL_NO_SANITIZE static void trace_ambiguous(uintptr_t from, uintptr_t to, struct hgc_visitor *v)
+{
+    for (uintptr_t p = from; p < to; p += WORD)
+        v->visit(v, *(void *const volatile *)p);
+}
+
 void object_trace(const struct object *o, uintptr_t from, uintptr_t to, struct hgc_visitor *v)
 {
     unsigned kind = o->block->kind;
     if (kind == HGC_LEAF)
         return;
     if (kind == HGC_AMBIGUOUS) {
-        for (uintptr_t p = from; p < to; p += WORD)
-            v->visit(v, ld_rlx((void **)p));
+        trace_ambiguous(from, to, v);
         return;
     }
     const struct hgc_kind *k = &gc_kinds[kind].k;
@@ -131,6 +137,7 @@ static bool scan_small(struct block *b)
         if (!todo)
             continue;
         any = true;
+        fence_rr();                     /* bits before the zeroes of a new run; partner: fence w,w in run.c */
         amo_or_ar(&b->scan[w], todo);   /* before the objects are read */
         for (; todo; todo &= todo - 1) {
             struct object o = {b, w * WORD_BITS + bits_lowest(todo)};
