@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gc/bits.c against a plain array of booleans, at every border of a word. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gc/gc_internal.h"
+
+enum { N = 3 * WORD_BITS };
+
+static uintptr_t map[3];
+static bool model[N];
+
+static void same(void)
+{
+    for (unsigned i = 0; i < N; i++)
+        assert_int_equal(map[i / WORD_BITS] >> (i % WORD_BITS) & 1, model[i]);
+}
+
+static void reset(bool value)
+{
+    memset(map, value ? 0xff : 0, sizeof map);
+    memset(model, value, sizeof model);
+}
+
+static void set_and_clear_ranges(void **state)
+{
+    (void)state;
+    for (unsigned from = 0; from <= N; from++)
+        for (unsigned to = from; to <= N; to++) {
+            reset(false);
+            bits_set(map, from, to);
+            memset(model + from, true, to - from);
+            same();
+            reset(true);
+            bits_clear(map, from, to);
+            memset(model + from, false, to - from);
+            same();
+        }
+}
+
+static unsigned model_find(bool value, unsigned from, unsigned n)
+{
+    while (from < n && model[from] != value)
+        from++;
+    return from < n ? from : n;
+}
+
+static void find_first(void **state)
+{
+    (void)state;
+    srand(1);
+    for (unsigned round = 0; round < 2000; round++) {
+        reset(rand() & 1);
+        for (unsigned k = rand() % 4; k > 0; k--) {
+            unsigned i = rand() % N;
+            map[i / WORD_BITS] ^= (uintptr_t)1 << (i % WORD_BITS);
+            model[i] = !model[i];
+        }
+        unsigned n = rand() % (N + 1), from = rand() % (N + 1);
+        if (from > n)
+            from = n;
+        assert_int_equal(bits_zero(map, from, n), model_find(false, from, n));
+        assert_int_equal(bits_one(map, from, n), model_find(true, from, n));
+    }
+}
+
+static void lowest_and_valid(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < WORD_BITS; i++) {
+        assert_int_equal(bits_lowest((uintptr_t)1 << i), i);
+        assert_int_equal(bits_lowest(~(uintptr_t)0 << i), i);
+    }
+    assert_true(bits_valid(0, 0) == 0);
+    assert_true(bits_valid(0, 3) == 7);
+    assert_true(bits_valid(0, WORD_BITS) == ~(uintptr_t)0);
+    assert_true(bits_valid(1, WORD_BITS) == 0);
+    assert_true(bits_valid(1, WORD_BITS + 1) == 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(set_and_clear_ranges),
+        cmocka_unit_test(find_first),
+        cmocka_unit_test(lowest_and_valid),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
