@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Free blocks: a bitmap, so adjacent free blocks need no merging.  Small objects take the lowest free block, large ones the
- * highest hole that fits.  The search for a hole reads the map with interrupts on and without the lock; the claim takes the
+ * highest hole that fits.  A summary has a bit for each word of the map that is not zero, so that finding the lowest block
+ * takes a bounded time with interrupts off: 64 words for a gigabyte.  The search for a hole reads the map with interrupts on and without the lock; the claim takes the
  * lock, looks again, and clears the bits.
  */
 #include "gc/gc_internal.h"
@@ -11,24 +12,30 @@ enum { CLAIM_WORDS = 64 };      /* words of the map cleared in one critical sect
 void free_init(void)
 {
     memset(gc.free_map, 0, gc.free_words * sizeof(uintptr_t));
+    memset(gc.free_summary, 0, FREE_SUMMARY_WORDS(gc.free_words) * sizeof(uintptr_t));
     bits_set(gc.free_map, 0, gc.nblocks);
+    bits_set(gc.free_summary, 0, (gc.nblocks + WORD_BITS - 1) / WORD_BITS);
     gc.free_count = gc.nblocks;
+}
+
+/* Under free_lock, after bits of word w were cleared. */
+static void summarise(uint32_t w)
+{
+    if (!ld_rlx(&gc.free_map[w]))
+        bits_clear(gc.free_summary, w, w + 1);
 }
 
 uint32_t free_take_one(void)
 {
     spin_lock(&gc.free_lock);
-    uint32_t i = NO_BLOCK;
-    for (uint32_t w = gc.free_hint; w < gc.free_words; w++)
-        if (gc.free_map[w]) {
-            i = w * WORD_BITS + bits_lowest(gc.free_map[w]);
-            st_rlx(&gc.free_map[w], gc.free_map[w] & (gc.free_map[w] - 1));
-            gc.free_hint = w;
-            gc.free_count--;
-            break;
-        }
-    if (i == NO_BLOCK)
-        gc.free_hint = gc.free_words;
+    uint32_t i = NO_BLOCK, w = bits_one(gc.free_summary, 0, gc.free_words);
+    if (w < gc.free_words) {
+        uintptr_t map = gc.free_map[w];
+        i = w * WORD_BITS + bits_lowest(map);
+        st_rlx(&gc.free_map[w], map & (map - 1));
+        summarise(w);
+        gc.free_count--;
+    }
     spin_unlock(&gc.free_lock);
     return i;
 }
@@ -44,6 +51,8 @@ static bool claim(uint32_t from, uint32_t to)
         bool whole = bits_zero(gc.free_map, at, end) == end;
         if (whole) {
             bits_clear(gc.free_map, at, end);
+            for (uint32_t w = at / WORD_BITS; w <= (end - 1) / WORD_BITS; w++)
+                summarise(w);
             gc.free_count -= end - at;
         }
         spin_unlock_crit(&gc.free_lock, c);
@@ -97,8 +106,7 @@ void free_give(uint32_t index)
     hk_assert(!(gc.free_map[w] & bit));
     st_rel(&gc.blocks[index].state, BLOCK_FREE);
     st_rlx(&gc.free_map[w], gc.free_map[w] | bit);
+    bits_set(gc.free_summary, w, w + 1);
     gc.free_count++;
-    if (w < gc.free_hint)
-        gc.free_hint = w;
     spin_unlock(&gc.free_lock);
 }

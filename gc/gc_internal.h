@@ -111,7 +111,7 @@ struct gc {
     uintptr_t *free_map;        /* bit set: block is free; written under free_lock, read without for searching */
     uint32_t free_words;
     uint32_t free_count;        /* free_lock; others peek */
-    uint32_t free_hint;         /* free_lock; others peek: no free block below this word of the map */
+    uintptr_t *free_summary;    /* bit set: that word of the map is not zero; free_lock */
 
     struct partial_list partial[IDS];
 
@@ -264,6 +264,7 @@ static inline unsigned bits_lowest(uintptr_t x)
 
 /* ---- blocks: free.c; runs: run.c; large objects: large.c --------------------------------------------------------- */
 
+#define FREE_SUMMARY_WORDS(map_words) (((map_words) + WORD_BITS - 1) / WORD_BITS)
 void free_init(void);
 /* Takes `n` adjacent free blocks, the highest that fit.  NO_BLOCK: none.  Outside critical sections. */
 uint32_t free_take(uint32_t n);

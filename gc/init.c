@@ -27,16 +27,18 @@ static bool lay_out(const struct hgc_config *cfg)
 {
     uintptr_t at = ((uintptr_t)cfg->base + 63) & ~(uintptr_t)63, end = (uintptr_t)cfg->base + cfg->size;
     size_t each = sizeof(struct block) + HGC_BLOCK + (cfg->verify ? verify_bytes(1) : 0);
-    size_t slack = 2 * HGC_BLOCK + 2 * WORD;
+    size_t slack = 2 * HGC_BLOCK + 4 * WORD;
     if (end <= at + slack + each)
         return false;
-    /* An eighth of a byte a block for the free map, rounded up to one. */
+    /* Less than a quarter of a byte a block for the free map and its summary, rounded up to one. */
     gc.nblocks = (uint32_t)((end - at - slack) / (each + 1));
     gc.blocks = (struct block *)at;
     at += gc.nblocks * sizeof(struct block);
     gc.free_map = (uintptr_t *)at;
     gc.free_words = (gc.nblocks + WORD_BITS - 1) / WORD_BITS;
     at += gc.free_words * WORD;
+    gc.free_summary = (uintptr_t *)at;
+    at += FREE_SUMMARY_WORDS(gc.free_words) * WORD;
     if (cfg->verify) {
         verify_init((uintptr_t *)at, gc.nblocks, end);
         at += verify_bytes(gc.nblocks);
