@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * QEMU's "virt" machine in machine mode: qemu-system-riscv64 -M virt -bios none.
- * Preprocessor lines only.  The Makefile puts it in front of every C and assembly file and of the linker script, and takes
- * the settings under "how to build and run" as make variables.
+ * Preprocessor lines only.  The Makefile puts it in front of every C and assembly file and of the linker script, and
+ * takes the settings under "how to build and run" as make variables.
  */
 #ifndef BOARD_H
 #define BOARD_H

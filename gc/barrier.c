@@ -40,7 +40,7 @@ void hgc_slow_set(void **slot, void *value)
     hal_crit_exit(c);
 }
 
-enum { PIECE = 32 };            /* words in one critical section */
+enum { PIECE = 16 };            /* words in one critical section */
 
 void hgc_copy(void *dst, const void *src, size_t bytes)
 {

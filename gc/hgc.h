@@ -137,7 +137,7 @@ void hgc_slow_set(void **slot, void *value);
         HAL_SEQ_SET(*(__typeof__(hgc_v_) *)(uintptr_t)&(refp)->hgc_p, hgc_v_);                                       \
     } while (0)
 /* Copies `bytes` (a multiple of the word size) between objects or roots, with the barrier; may overlap like memmove.
- * Words that are no references do no harm.  Task.  Cost: a critical section for every 32 words. */
+ * Words that are no references do no harm.  Task.  Cost: a critical section for every 16 words. */
 void hgc_copy(void *dst, const void *src, size_t bytes);
 /* Zeroes `bytes` (a multiple of the word size) of an object or root, with the barrier.  Task. */
 void hgc_clear(void *dst, size_t bytes);

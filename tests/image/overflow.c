@@ -61,8 +61,10 @@ static void ends(const char *name, void (*fn)(void *), const char *text)
     struct hk_task_config config = { .name = name, .hart_plus_1 = 1 };
     struct task *t;
     hk_task_create(&t, &config, fn, NULL);
-    hk_sleep(3000000);
-    hal_ipi_send(0);        /* a trap, for one that spins there */
+    while (ld_rlx(&t->state) != TASK_DEAD) {
+        hal_ipi_send(0);    /* traps, for one that spins there */
+        hk_sleep(1000000);
+    }
     is(hk_task_join(t, NULL), HK_EFAULT, text);
 }
 
