@@ -13,7 +13,7 @@ struct vblock {
 };
 
 static struct vblock *table;
-static uint32_t grey_blocks;        /* cells marked and not scanned */
+static uint32_t grey_cells;         /* marked and not scanned */
 
 size_t verify_bytes(uint32_t nblocks)
 {
@@ -28,23 +28,41 @@ bool verify_init(uintptr_t *from, uint32_t nblocks, uintptr_t to)
 
 /* ---- the independent mark ---------------------------------------------------------------------------------------- */
 
-static void reach_precise(uintptr_t p)
+static void reach(const struct object *o)
 {
-    struct object o;
-    if (!find_object(p, &o))
-        return;
-    uintptr_t *w = &table[block_index(o.block)].mark[o.cell / WORD_BITS], bit = (uintptr_t)1 << (o.cell % WORD_BITS);
+    uintptr_t *w = &table[block_index(o->block)].mark[o->cell / WORD_BITS], bit = (uintptr_t)1 << (o->cell % WORD_BITS);
     if (!(*w & bit)) {
         *w |= bit;
-        grey_blocks++;
+        grey_cells++;
     }
 }
 
+static bool is_marked(const struct object *o)
+{
+    return ld_rlx(&o->block->mark[o->cell / WORD_BITS]) >> (o->cell % WORD_BITS) & 1;
+}
+
+static void reach_precise(uintptr_t p)
+{
+    struct object o;
+    if (find_object(p, &o))
+        reach(&o);
+}
+
+/* A word on a boundary is a reference to one neighbour; which, nobody knows.  A task that reads a reference to the start of
+ * an object after its stack was scanned does not reach the object below it, and one that forms the end of its object does
+ * not reach the one above.  So a neighbour that is marked settles the word; if none is, both are wanted. */
 static void reach_word(uintptr_t p)
 {
-    reach_precise(p);
-    if (p % GRAIN == 0 && p - gc.base <= gc.bytes)
-        reach_precise(p - 1);
+    struct object at, below;
+    bool has_at = find_object(p, &at);
+    bool has_below = p % GRAIN == 0 && p - gc.base <= gc.bytes && find_object(p - 1, &below)
+        && !(has_at && at.block == below.block && at.cell == below.cell);
+    bool settled = (has_at && is_marked(&at)) || (has_below && is_marked(&below));
+    if (has_at && (!settled || is_marked(&at)))
+        reach(&at);
+    if (has_below && (!settled || is_marked(&below)))
+        reach(&below);
 }
 
 static void reach_stack(void *arg, uintptr_t word, uintptr_t where)
@@ -81,7 +99,7 @@ static void scan_grey(uint32_t i)
         while ((todo = t->mark[w] & ~t->scan[w])) {
             unsigned bit = bits_lowest(todo);
             t->scan[w] |= (uintptr_t)1 << bit;
-            grey_blocks--;
+            grey_cells--;
             scan_cell(&gc.blocks[i], w * WORD_BITS + bit);
             w = 0;                      /* it may have greyed an earlier one of this block */
         }
@@ -109,12 +127,12 @@ static void reach_task(struct task *t)
 static void reach_all(void)
 {
     memset(table, 0, verify_bytes(gc.nblocks));
-    grey_blocks = 0;
+    grey_cells = 0;
     for (unsigned i = 0; i < gc.nroots; i++)
         for (uintptr_t p = gc.roots[i].base; p < gc.roots[i].base + gc.roots[i].bytes; p += WORD)
             reach_word(*(uintptr_t *)p);
     each_task(reach_task);
-    while (grey_blocks)
+    while (grey_cells)
         for (uint32_t i = 0; i < gc.nblocks; i++)
             scan_grey(i);
 }
