@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* harts: 1 2 4 8 */
 /* seconds: 30 */
-/* hal: riscv host */
+/* hal: riscv host */ /* host-harts: 1 4 */
 /* Every hart comes up and can run a task; the console, the page allocator and the formatter work. */
 #include <limits.h>
 #include <string.h>

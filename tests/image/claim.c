@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* harts: 1 2 4 8 */
 /* seconds: 120 */
-/* hal: riscv host */
+/* hal: riscv host */ /* host-harts: 1 4 */
 /*
  * Claims, as the collector makes them: tasks that run, wait, wake each other, sleep and die are claimed all the time, by
  * a task on each hart.  A claimed task does not run, its context is saved, and every wish has exactly one answer.

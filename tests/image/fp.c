@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* harts: 1 4 */
 /* seconds: 60 */
-/* hal: riscv host */
+/* hal: riscv host */ /* host-harts: 1 4 */
 /* Floating-point registers belong to the task: they survive preemption, stops, waiting and going to another hart. */
 #include "kernel/world.h"
 #include "tap.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* harts: 1 2 4 8 */
 /* seconds: 120 */
-/* hal: riscv host */
+/* hal: riscv host */ /* host-harts: 1 4 */
 /*
  * A storm of stops and handshakes from several tasks, among tasks that compute, wait and sleep, and IPIs that mean nothing.
  * I3: nobody runs between world_stop and world_start.  Each hart does its share exactly once.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* harts: 1 2 4 8 */
 /* seconds: 60 */
-/* hal: riscv host */
+/* hal: riscv host */ /* host-harts: 1 4 */
 /* Mutex (exclusion, order, inheritance, death of the owner), semaphore, event, channel, and their timeouts. */
 #include "kernel/task.h"
 #include "tap.h"

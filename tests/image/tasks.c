@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* harts: 1 2 4 8 */
 /* seconds: 60 */
-/* hal: riscv host */
+/* hal: riscv host */ /* host-harts: 1 4 */
 /* The life of tasks: creation, join, detachment, affinity, park and ready, errors, and reuse of their memory. */
 #include "kernel/task.h"
 #include "tap.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* harts: 1 2 4 */
 /* seconds: 60 */
-/* hal: riscv host */
+/* hal: riscv host */ /* host-harts: 1 4 */
 /* Timers: order, cancelling, many at once, restarting themselves, and sleep. */
 #include "tap.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* harts: 2 4 8 */
 /* seconds: 60 */
-/* hal: riscv host */
+/* hal: riscv host */ /* host-harts: 1 4 */
 /*
  * No wake-up is lost.  Tasks pass a token on with nothing else going on: no timer, no tick, no other task would help a hart
  * that fell asleep over work.

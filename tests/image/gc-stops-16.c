@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* harts: 4 */
+/* seconds: 600 */
+/* mem: 256M */
+/* count: stop<=20000 stop0<=20000 stop1<=20000 stop2<=20000 irqoff<=5000 */
+/* gc-stops.c with 16 MiB live. */
+#define NMIB 16
+#include "gc-stops.c"
