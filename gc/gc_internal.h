@@ -147,7 +147,7 @@ struct gc {
     /* sweep.c */
     uint32_t sweep_cycle;       /* world stopped: the cycle that sweeps now */
     uint32_t sweep_next;        /* atomic: next block to sweep */
-    uint32_t sweeping;          /* atomic: sweepers that may be at a block */
+    uint32_t sweep_left;        /* atomic: blocks not finished */
     struct hk_sem sweep_wake;
 
     /* trace, statistics: written under start_lock or in the stops */

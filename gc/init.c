@@ -63,6 +63,8 @@ int hgc_init(const struct hgc_config *config)
         gc.cfg.percent = 100;
     if (!gc.cfg.min_trigger)
         gc.cfg.min_trigger = gc.bytes / 16;
+    if (gc.cfg.min_trigger > gc.bytes - gc.bytes / 8)
+        gc.cfg.min_trigger = gc.bytes - gc.bytes / 8;
     gc.trigger = gc.goal = gc.cfg.min_trigger;
     gc.automatic = !gc.cfg.no_auto;
     gc.stress_left = gc.cfg.stress;

@@ -4,14 +4,15 @@
  * before the next cycle.
  *
  * Blocks are claimed by an index that only grows, each by one sweeper.  A block taken into use while the sweep goes on
- * carries the sweep's number and is passed over.  gc.sweeping counts sweepers from before they take an index until they are
- * through with it, so "done" means that no block is unswept or being swept.
+ * carries the sweep's number and is passed over.  gc.sweep_left counts down as blocks are finished, not as they are taken, so
+ * zero means that no block is unswept or being swept.
  */
 #include "gc/gc_internal.h"
 
 void sweep_begin(void)
 {
     gc.sweep_cycle = gc.cycle;
+    st_rlx(&gc.sweep_left, gc.nblocks);
     st_rlx(&gc.sweep_next, 0);
 }
 
@@ -67,24 +68,27 @@ static void sweep_block(struct block *b)
 
 bool sweep_some(unsigned blocks)
 {
+    if (ld_rlx(&gc.sweep_next) >= gc.nblocks)
+        return false;
     bool more = true;
+    uint32_t done = 0;
     hart_pin();
-    amo_add_ar(&gc.sweeping, 1);        /* before it takes; partner: sweep_done */
     while (blocks-- && more) {
         uint32_t i = ld_rlx(&gc.sweep_next) < gc.nblocks ? amo_add_rlx(&gc.sweep_next, 1) : gc.nblocks;
-        if ((more = i < gc.nblocks))
+        if ((more = i < gc.nblocks)) {
             sweep_block(&gc.blocks[i]);
+            done++;
+        }
     }
-    amo_add_ar(&gc.sweeping, -1);
+    if (done)
+        amo_add_rel(&gc.sweep_left, -done);     /* partner: sweep_done */
     hart_unpin();
     return more;
 }
 
 bool sweep_done(void)
 {
-    if (ld_acq(&gc.sweep_next) < gc.nblocks)
-        return false;
-    return ld_acq(&gc.sweeping) == 0;
+    return ld_acq(&gc.sweep_left) == 0;
 }
 
 void sweep_finish(void)

@@ -10,13 +10,13 @@
 #define SAMPLE_NS 100000
 
 static struct hk_timer timer;
-static uint32_t samples, marking;               /* the handler's; read when it has been cancelled */
+static uint32_t samples, marking;               /* atomic: the handler's; others read */
 
 static void sample(void *arg)
 {
     (void)arg;
-    samples++;
-    marking += hgc_marking();
+    own_add(&samples, 1);
+    own_add(&marking, hgc_marking());
     hk_timer_start(&timer, hk_now() + SAMPLE_NS, sample, NULL);
 }
 
@@ -28,10 +28,10 @@ void sample_start(void)
 void sample_stop(void)
 {
     hk_timer_cancel(&timer);
-    hk_printf("jsonstore: a mark phase was on in %u of %u samples\n", (unsigned)marking, (unsigned)samples);
+    hk_printf("jsonstore: a mark phase was on in %u of %u samples\n", (unsigned)ld_rlx(&marking), (unsigned)ld_rlx(&samples));
 }
 
 uint32_t sample_count(void)
 {
-    return samples;
+    return ld_rlx(&samples);
 }

@@ -94,7 +94,7 @@ static void table_full(void)
 
 /* Two tasks hand a ball over with park and ready alone. */
 static struct spinlock ball_lock;
-static unsigned ball;
+static uint32_t ball;         /* ball_lock; peeked at without */
 static struct task *player[2];
 
 static void plays(void *arg)
@@ -107,7 +107,7 @@ static void plays(void *arg)
             c = spin_lock_crit(&ball_lock);
         }
         hk_assert(ball % 2 == me);
-        ball++;
+        own_add(&ball, 1);
         spin_unlock_crit(&ball_lock, c);
         while (!task_ready(player[1 - me]) && ld_rlx(&ball) % 2 != me && i + 1 < PINGS)
             hk_yield();
