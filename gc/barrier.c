@@ -9,21 +9,32 @@
  */
 #include "gc/gc_internal.h"
 
-static void shade(uintptr_t p)
+/* May this slot hold a pointer one past the end of its object?  Roots and ambiguous objects may; what a precise field holds
+ * points to or into its object. */
+static bool is_ambiguous(const uintptr_t *slot)
+{
+    uintptr_t off = (uintptr_t)slot - gc.base;
+    return off >= gc.bytes || gc.blocks[off >> HGC_BLOCK_SHIFT].kind == HGC_AMBIGUOUS;
+}
+
+static void shade(uintptr_t p, bool ambiguous)
 {
     if (mark_reference(p))
         own_add(&gc_self()->shades, 1);
+    if (ambiguous && p % GRAIN == 0)
+        mark_reference(p - 1);
 }
 
 /* Critical section. */
 static void store(uintptr_t *slot, uintptr_t value)
 {
     if (gc_is_on()) {
+        bool ambiguous = is_ambiguous(slot);
 #ifndef HGC_FAULT_DELETION
-        shade(ld_rlx(slot));
+        shade(ld_rlx(slot), ambiguous);
 #endif
 #ifndef HGC_FAULT_INSERTION
-        shade(value);
+        shade(value, ambiguous);
 #endif
     }
     st_rlx(slot, value);

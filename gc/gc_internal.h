@@ -50,7 +50,7 @@ enum block_state {
 struct block {
     uint32_t state;     /* atomic; written last, with release, when a block is assigned */
     uint32_t queued;    /* atomic: 1 while it is in a mark queue or owned by a scanner (I8) */
-    uint32_t swept;     /* atomic: the cycle whose sweep it has had, or SWEEP_BUSY; see sweep.c */
+    uint32_t swept;     /* atomic: the cycle whose sweep it has had, see sweep.c */
     uint32_t next;      /* link of the mark queue's overflow list; its lock */
     uint32_t partial;   /* link of a partial list; its lock */
     uint16_t kind, class;
@@ -79,7 +79,6 @@ enum gc_phase { GC_OFF, GC_MARK, GC_MARK_TERMINATION };
 
 struct kind_entry {
     struct hgc_kind k;
-    uint32_t small_map;         /* the map when it has at most 32 words, so that one load gets it */
     bool used;
 };
 

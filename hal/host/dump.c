@@ -74,12 +74,13 @@ void hal_ctx_dump(const struct hal_ctx *ctx, uintptr_t stack_hi, void (*out)(con
     }
     /* sp may be anything: only read what is memory. */
     hal_memory(&lo, &hi);
-    if (sp % sizeof(uintptr_t) || sp < lo || stack_hi > hi || sp >= stack_hi) {
+    uintptr_t usable = ctx->guard ? ctx->guard + HAL_GUARD_SIZE : ctx->lo;
+    if (sp < usable && sp >= ctx->guard && ctx->guard)
+        sp = usable;                    /* it overflowed by a little */
+    if (sp % sizeof(uintptr_t) || sp < lo || sp < usable || stack_hi > hi || sp >= stack_hi) {
         out("  the stack pointer is not in the stack: no backtrace");
         return;
     }
-    if (ctx->guard && sp < ctx->guard + HAL_GUARD_SIZE && sp >= ctx->guard)
-        sp = ctx->guard + HAL_GUARD_SIZE;
     size_t words = (stack_hi - sp) / sizeof(uintptr_t), calls = 0;
     for (size_t i = 0; i < words && i < WORDS_MAX && calls < CALLS_MAX; i++) {
         uintptr_t pc = word_at((const uintptr_t *)sp + i);

@@ -157,7 +157,7 @@ static const char *what(int sig, const void *frame)
     }
 }
 
-/* A fault that is nested has nowhere to be saved but here. */
+/* A fault that is nested has nowhere to be saved but here.  If it overflowed a stack it is the running context's. */
 static void on_fault(int sig, siginfo_t *info, void *frame)
 {
     struct hal_hart *me = hal_me();
@@ -167,6 +167,8 @@ static void on_fault(int sig, siginfo_t *info, void *frame)
     }
     struct hal_ctx here = { 0 };
     bool nested = hal_crit_held() || me->ctx == NULL;
+    if (me->ctx)
+        here.lo = me->ctx->lo, here.hi = me->ctx->hi, here.guard = me->ctx->guard;
     struct hal_ctx *ctx = nested ? &here : me->ctx;
     hal_tls_set(hal_tls_crit, 1);
     hal_tls_set(hal_tls_trap, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* expect-error: assignment of read-only member 'hgc_p'|incompatible types when assigning|no match for 'operator=' */
-/* expect-error-c++: no match for 'operator='|assignment of read-only */
+/* expect-error: assignment of read-only member 'next' */
+/* expect-error-c++: no match for 'operator=' */
 /* A value is stored to a reference field with hgc_set, never with `=`: the collector would not hear of it. */
 #include "gc/hgc.h"
 

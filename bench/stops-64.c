@@ -3,6 +3,6 @@
 /* seconds: 600 */
 /* mem: 256M */
 /* count: stop<=20000 stop0<=20000 stop1<=20000 stop2<=20000 irqoff<=5000 */
-/* gc-stops.c with 16 MiB live. */
-#define NMIB 16
-#include "gc-stops.c"
+/* gc-stops.c with 64 MiB live. */
+#define NMIB 64
+#include "tests/image/gc-stops.c"

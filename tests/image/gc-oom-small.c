@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* harts: 1 */
+/* seconds: 60 */
+/* gc-oom.c with the smallest heap. */
+#define OOM_ARENA (64u << 10)
+#include "tests/image/gc-oom.c"
