@@ -275,7 +275,7 @@ $(plugin): tools/plugin/hartcount.c
 	    $(if $(shell [ "0$(plugin_api)" -ge 9 ] && echo y),-DPLUGAPI=4) -pthread $< -o $@
 
 # ---- targets -------------------------------------------------------------------------------------------------------
-.PHONY: all run run-image debug test test-host images plugin size help clean distclean compile_commands.json newlib \
+.PHONY: all stops run run-image debug test test-host images plugin size help clean distclean compile_commands.json newlib \
     FORCE
 .SECONDARY:
 
@@ -313,6 +313,10 @@ test-host: $(host_units) $(host_run)
 
 ## builds every image: applications, tests, benchmarks
 images: $(elf_apps) $(elf_images) $(elf_benches)
+
+## prints the table of stops: instructions for 1, 16 and 64 MiB live (minutes)
+stops: $(plugin) $(B)/tests/gc-stops.elf $(B)/bench/stops-16.elf $(B)/bench/stops-64.elf
+	$(Q)O='$(O)' PLUGIN='$(plugin)' tools/stop-table $(filter %.elf,$^)
 
 ## builds the instruction-counting plugin for QEMU
 plugin: $(plugin)

@@ -2,7 +2,7 @@
 /*
  * What a hart does when it has nothing to do: it sleeps until an interrupt.
  *
- * Sleeping and waking (litmus B01-B04; tools/spin idle.pml):
+ * Sleeping and waking:
  *     the hart, interrupts off:                   who brings work:
  *         asleep = 1                                  publishes the work
  *         fence_full                                  fence_full

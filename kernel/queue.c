@@ -7,7 +7,7 @@
  *
  * Who puts a task in a queue tells the hart: the queue is published, then a full fence, then the words asleep,
  * running_prio and ticking are read.  Their owner writes them, then a full fence, then looks at the queue.  So one of the
- * two sees the other (litmus B01-B04).
+ * two sees the other.
  */
 #include "kernel/kernel_internal.h"
 

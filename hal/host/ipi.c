@@ -6,7 +6,7 @@
  *         pending |= irq                      waiting = 1                         waiting = 0
  *         fence_full                          fence_full                          fence_full
  *         waiting ? futex : signal            pending == 0 ? futex : back         crit = 0; pending?
- * Of two stores with a fence and a load behind each, one load sees the other's store (litmus B01).  So either the hart sees
+ * Of two stores with a fence and a load behind each, one load sees the other's store.  So either the hart sees
  * the interrupt, or the sender sees whether it sleeps; a signal that comes to one that does not sleep finds the interrupt
  * pending.  The bit is set before the signal is sent, so whoever finds it set already need not send another.
  */

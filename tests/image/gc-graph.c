@@ -9,7 +9,7 @@
 
 enum {
     NODE = HGC_KIND_FIRST, TABLE,
-    MILLION = 1000000, STRIPE = 8192,   /* so many of one size, then of the next: verify mode goes round the blocks */
+    MILLION = 1000000, STRIPE = 32768,   /* so many of one size, then of the next: verify mode goes round the blocks */
     WIDE = 100000,
     RINGS = 500, RING = 7,
     EDGES = 8, ZERO_RANGES = 12, ZERO_WORDS = 8192,
