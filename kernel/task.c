@@ -182,6 +182,7 @@ struct task *task_make(const char *name, size_t stack_size, void (*entry)(void *
 /* Gives back what task_make took: nobody knows the task. */
 static void unmake(struct task *t)
 {
+    hal_ctx_fini(&t->ctx);
     stack_put(t->mem, t->mem_size);
 }
 
@@ -263,6 +264,7 @@ void task_free(struct task *t)
 {
     hk_assert(ld_rlx(&t->state) == TASK_DEAD);
     unlink_task(t);
+    hal_ctx_fini(&t->ctx);
     stack_put(t->mem, t->mem_size);
 }
 

@@ -399,29 +399,34 @@ static void hostile_fill(uintptr_t *word)
         word[i] = hostile_word(i);
 }
 
+/* The words stand there before the cycle begins: one that appears later, out of nothing, on a stack that was scanned would
+ * be no fault of the collector's, but verify mode could not tell.  The barrier gets them too. */
 static void hostile_run(void *arg)
 {
     uintptr_t word[HOSTILE];
     (void)arg;
+    hgc_set_auto(false);
     for (int n = 0; n < 4; n++) {
+        hgc_collect(HGC_WAIT);
         hostile_fill(word);
         uintptr_t *object = hgc_alloc(HGC_AMBIGUOUS, sizeof(word)), *small = hgc_alloc(HGC_AMBIGUOUS, 1024);
         if (!object || !small)
             return;
-        memcpy(small, word + n * 128, 1024);
+        hgc_copy(small, word + n * 128, 1024);
         hgc_copy(object, word, sizeof(word));
         hgc_collect(HGC_START);
         litter();
-        hostile_fill(word);
-        hgc_copy(object, word, sizeof(word));           /* through the barrier, often while marking runs */
-        hgc_copy(hostile_root, word, sizeof(word));
+        hgc_copy(hostile_root, word, sizeof(word));     /* often while marking runs */
+        hgc_clear(object, sizeof(word));
+        hgc_copy(object, hostile_root, sizeof(word));
         hgc_collect(HGC_WAIT);
         for (unsigned i = 0; i < HOSTILE; i++)
-            if (object[i] != word[i] || (i < 128 && hgc_size((void *)word[i]) > ARENA))
+            if (object[i] != word[i] || hgc_size((void *)word[i]) > ARENA)
                 amo_add_rlx(&wrong, 1);
         litter();
         __asm__ volatile("" : : "r"(word), "r"(small) : "memory");
     }
+    hgc_set_auto(true);
 }
 
 static void hostile(void)
