@@ -23,8 +23,8 @@ static bool told_to_fail(void)
         st_rlx(&gc.fail_after, left - 1);
         return false;
     }
-    amo_add_rlx(&gc.fail_count, -1);
-    return true;
+    uint32_t count = ld_rlx(&gc.fail_count);
+    return count && cas_acq(&gc.fail_count, count, count - 1);
 }
 
 void hgc_fail_alloc(unsigned n, unsigned count)

@@ -41,11 +41,12 @@ int hgc_chan_send(struct hgc_chan *c, void *reference, uint64_t timeout_ns)
     int r = wait_for(c, &c->spaces, timeout_ns);
     if (r != HGC_OK)
         return r;
-    if (ld_acq(&c->closed)) {
+    hal_crit_t k = spin_lock_crit(&c->lock);
+    if (ld_rlx(&c->closed)) {           /* under the lock: a receiver that found it closed and empty was right */
+        spin_unlock_crit(&c->lock, k);
         hk_sem_post(&c->spaces);
         return HGC_ECLOSED;
     }
-    hal_crit_t k = spin_lock_crit(&c->lock);
     hgc_slow_set((void **)(uintptr_t)&c->ring[c->tail++ % c->capacity].hgc_p, reference);
     spin_unlock_crit(&c->lock, k);
     hk_sem_post(&c->items);
@@ -73,7 +74,10 @@ int hgc_chan_recv(struct hgc_chan *c, void **reference, uint64_t timeout_ns)
 
 void hgc_chan_close(struct hgc_chan *c)
 {
-    if (amo_swap_ar(&c->closed, 1))
+    hal_crit_t k = spin_lock_crit(&c->lock);
+    bool before = amo_swap_ar(&c->closed, 1);
+    spin_unlock_crit(&c->lock, k);
+    if (before)
         return;
     hk_sem_post(&c->items);
     hk_sem_post(&c->spaces);

@@ -6,6 +6,8 @@
  * effect; it overwrites none of its inputs and finds the hart by itself.  An interrupt inside it sets pc back to its start
  * (restart.c), so it never spans a stop or a move to another hart.  The slow part is an ordinary call behind it.
  *
+ * Who includes this has declared hgc_phase, hgc_slow_new and hgc_slow_set.
+ *
  * Under ThreadSanitizer the fast part is a function (seq.c), whose accesses it can see.
  */
 #ifndef HAL_SEQ_H
@@ -55,16 +57,16 @@ extern HAL_TLS struct hart *hal_tls_hart;
         (result) = hgc_slow_new(id);                                                                                    \
     } while (0)
 
-/* slot = value, with the barrier; `slot` is an lvalue of pointer type, evaluated once, whatever its qualifiers. */
-#define HAL_SEQ_SET(slot, value)                                                                                        \
-    do {                                                                                                                \
-        __label__ hal_slow_;                                                                                            \
-        void **hal_slot_ = (void **)(uintptr_t)&(slot), *hal_value_ = (void *)(value);                                  \
-        HAL_SEQ_SET_(hal_slot_, hal_value_, hal_slow_);                                                                 \
-        break;                                                                                                          \
-    hal_slow_:                                                                                                          \
-        hgc_slow_set(hal_slot_, hal_value_);                                                                            \
-    } while (0)
+/* A function of its own, because clang 14 thinks that an asm goto may jump to the labels of all others in its function. */
+static inline __attribute__((always_inline)) void hal_seq_set(void **slot, void *value)
+{
+    HAL_SEQ_SET_(slot, value, slow);
+    return;
+slow:
+    hgc_slow_set(slot, value);
+}
+/* slot = value, with the barrier; `slot` is an lvalue of pointer type, whatever its qualifiers. */
+#define HAL_SEQ_SET(slot, value) hal_seq_set((void **)(uintptr_t)&(slot), (void *)(value))
 
 #endif
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The fast parts of hal_seq.h under ThreadSanitizer: in a critical section nothing stops between check and store. */
-#include "hal_seq.h"
-
 #include "hal_internal.h"
 
 #if HAL_TSAN
+#include "hal_seq.h"
+
 void *hal_seq_try_new(size_t off, size_t cell)
 {
     hal_crit_t c = hal_crit_enter();

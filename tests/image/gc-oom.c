@@ -13,7 +13,7 @@
 
 enum {
     NODE = HGC_KIND_FIRST,
-    TASKS = 16, TURNS = 3,
+    TASKS = 16, TURNS = 2,
     BIG = OOM_ARENA / 8,
     SCENE = 24,                 /* objects of the scenario that is run with each of its allocations failing */
 };

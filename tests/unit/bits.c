@@ -83,6 +83,12 @@ static void lowest_and_valid(void **state)
     assert_true(bits_valid(1, WORD_BITS + 1) == 1);
 }
 
+/* The kernel wants one wherever it is linked. */
+int app_main(void)
+{
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {

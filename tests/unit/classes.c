@@ -51,6 +51,12 @@ static void offset_to_cell(void **state)
     }
 }
 
+/* The kernel wants one wherever it is linked. */
+int app_main(void)
+{
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
