@@ -181,11 +181,9 @@ static NOINLINE void wipe(void)
 {
     volatile uintptr_t frame[128] = { 0 };
     (void)frame;
-#ifdef __riscv
     __asm__ volatile("li s1, 0\n\tli s2, 0\n\tli s3, 0\n\tli s4, 0\n\tli s5, 0\n\tli s6, 0\n\tli s7, 0\n\tli s8, 0\n\t"
                      "li s9, 0\n\tli s10, 0\n\tli s11, 0"
                      ::: "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11");
-#endif
 }
 
 /* ---- hidden moves ------------------------------------------------------------------------------------------------ */
