@@ -12,7 +12,9 @@ _Static_assert(offsetof(struct hal_ctx, sp) == 0, "hal_ctx_save and hal_ctx_load
 _Static_assert(offsetof(mcontext_t, pstate) - offsetof(mcontext_t, regs) == (HAL_REGS - 1) * 8, "aarch64.h: the order");
 
 /* What hal_ctx_first builds is what hal_ctx_save pushes, with hal_ctx_begin for x30.  In hal_ctx_begin: x19 = entry,
- * x20 = arg. */
+ * x20 = arg.
+ * hal_ctx_load zeroes the registers that a call may clobber: what another context left there would look like a reference
+ * of this one as soon as a compiler stores it for no reason. */
 #define FRAME "176"
 __asm__(
     ".text\n"
@@ -53,6 +55,9 @@ __asm__(
     "msr fpcr, x9\n\t"
     "each_saved ldp\n\t"
     "add sp, sp, #" FRAME "\n\t"
+    ".irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18\n\t"
+    "mov x\\i, xzr\n\t"
+    ".endr\n\t"
     "ret\n"
 
     ".type hal_ctx_begin, %function\n"

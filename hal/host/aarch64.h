@@ -10,27 +10,27 @@
 #define HAL_FP_BYTES 4096       /* the records of a signal frame */
 #define HAL_RED_ZONE 0
 
-#define HAL_TLS_ADDR_(reg, w)                                                                                           \
-    "mrs " reg ", tpidr_el0\n\t"                                                                                        \
+#define HAL_TLS_ADDR_(reg, w)                                                                                         \
+    "mrs " reg ", tpidr_el0\n\t"                                                                                      \
     "add " reg ", " reg ", #:tprel_hi12:" w ", lsl #12\n\t"
 #define HAL_TLS_LOW_(reg, w) "[" reg ", #:tprel_lo12_nc:" w "]"
 
-#define hal_tls_get(w)                                                                                                  \
-    ({                                                                                                                  \
-        uint64_t hal_v_;                                                                                                \
-        __asm__ volatile("1: " HAL_TLS_ADDR_("%x0", #w)                                                                 \
-                         "ldr %w0, " HAL_TLS_LOW_("%x0", #w) "\n"                                                       \
-                         "2:\n\t" HAL_RESTARTABLE_                                                                      \
-                         : "=&r"(hal_v_) : : "memory");                                                                 \
-        (uint32_t)hal_v_;                                                                                               \
+#define hal_tls_get(w)                                                                                                \
+    ({                                                                                                                \
+        uint64_t hal_v_;                                                                                              \
+        __asm__ volatile("1: " HAL_TLS_ADDR_("%x0", #w)                                                               \
+                         "ldr %w0, " HAL_TLS_LOW_("%x0", #w) "\n"                                                     \
+                         "2:\n\t" HAL_RESTARTABLE_                                                                    \
+                         : "=&r"(hal_v_) : : "memory");                                                               \
+        (uint32_t)hal_v_;                                                                                             \
     })
-#define hal_tls_set(w, v)                                                                                               \
-    do {                                                                                                                \
-        uint64_t hal_a_;                                                                                                \
-        __asm__ volatile("1: " HAL_TLS_ADDR_("%x0", #w)                                                                 \
-                         "str %w1, " HAL_TLS_LOW_("%x0", #w) "\n"                                                       \
-                         "2:\n\t" HAL_RESTARTABLE_                                                                      \
-                         : "=&r"(hal_a_) : "r"((uint32_t)(v)) : "memory");                                              \
+#define hal_tls_set(w, v)                                                                                             \
+    do {                                                                                                              \
+        uint64_t hal_a_;                                                                                              \
+        __asm__ volatile("1: " HAL_TLS_ADDR_("%x0", #w)                                                               \
+                         "str %w1, " HAL_TLS_LOW_("%x0", #w) "\n"                                                     \
+                         "2:\n\t" HAL_RESTARTABLE_                                                                    \
+                         : "=&r"(hal_a_) : "r"((uint32_t)(v)) : "memory");                                            \
     } while (0)
 
 static inline struct hart *hal_tls_self(void)
@@ -55,38 +55,38 @@ static inline uint32_t hal_tls_crit_swap_1(void)
     return was;
 }
 
-#define HAL_SEQ_NEW_(result, off, cell, slow)                                                                           \
-    do {                                                                                                                \
-        void *hal_hart_, *hal_next_, *hal_limit_;                                                                       \
-        __asm__ goto("1: " HAL_TLS_ADDR_("%[hart]", "hal_tls_hart")                                                     \
-                     "ldr %[hart], " HAL_TLS_LOW_("%[hart]", "hal_tls_hart") "\n\t"                                     \
-                     "ldr %[r], [%[hart], %[o]]\n\t"                                                                    \
-                     "ldr %[limit], [%[hart], %[o] + 8]\n\t"                                                            \
-                     "add %[next], %[r], %[c]\n\t"                                                                      \
-                     "cmp %[next], %[limit]\n\t"                                                                        \
-                     "b.hi %l[" #slow "]\n\t"                                                                           \
-                     "str %[next], [%[hart], %[o]]\n"                                                                   \
-                     "2:\n\t"                                                                                           \
-                     HAL_RESTARTABLE_                                                                                   \
-                     : [r] "=&r"(result), [hart] "=&r"(hal_hart_), [next] "=&r"(hal_next_), [limit] "=&r"(hal_limit_)   \
-                     : [o] "i"(off), [c] "i"(cell)                                                                      \
-                     : "cc", "memory"                                                                                   \
-                     : slow);                                                                                           \
+#define HAL_SEQ_NEW_(result, off, cell, slow)                                                                         \
+    do {                                                                                                              \
+        void *hal_hart_, *hal_next_, *hal_limit_;                                                                     \
+        __asm__ goto("1: " HAL_TLS_ADDR_("%[hart]", "hal_tls_hart")                                                   \
+                     "ldr %[hart], " HAL_TLS_LOW_("%[hart]", "hal_tls_hart") "\n\t"                                   \
+                     "ldr %[r], [%[hart], %[o]]\n\t"                                                                  \
+                     "ldr %[limit], [%[hart], %[o] + 8]\n\t"                                                          \
+                     "add %[next], %[r], %[c]\n\t"                                                                    \
+                     "cmp %[next], %[limit]\n\t"                                                                      \
+                     "b.hi %l[" #slow "]\n\t"                                                                         \
+                     "str %[next], [%[hart], %[o]]\n"                                                                 \
+                     "2:\n\t"                                                                                         \
+                     HAL_RESTARTABLE_                                                                                 \
+                     : [r] "=&r"(result), [hart] "=&r"(hal_hart_), [next] "=&r"(hal_next_), [limit] "=&r"(hal_limit_) \
+                     : [o] "i"(off), [c] "i"(cell)                                                                    \
+                     : "cc", "memory"                                                                                 \
+                     : slow);                                                                                         \
     } while (0)
 
-#define HAL_SEQ_SET_(slot, value, slow)                                                                                 \
-    do {                                                                                                                \
-        uint64_t hal_phase_;                                                                                            \
-        __asm__ goto("1: adrp %x[p], hgc_phase\n\t"                                                                     \
-                     "ldr %w[p], [%x[p], #:lo12:hgc_phase]\n\t"                                                         \
-                     "cbnz %w[p], %l[" #slow "]\n\t"                                                                    \
-                     "str %x[v], %[s]\n"                                                                                \
-                     "2:\n\t"                                                                                           \
-                     HAL_RESTARTABLE_                                                                                   \
-                     : [p] "=&r"(hal_phase_), [s] "=m"(*(slot))                                                         \
-                     : [v] "rZ"(value)                                                                                  \
-                     : "cc"                                                                                             \
-                     : slow);                                                                                           \
+#define HAL_SEQ_SET_(slot, value, slow)                                                                               \
+    do {                                                                                                              \
+        uint64_t hal_phase_;                                                                                          \
+        __asm__ goto("1: adrp %x[p], hgc_phase\n\t"                                                                   \
+                     "ldr %w[p], [%x[p], #:lo12:hgc_phase]\n\t"                                                       \
+                     "cbnz %w[p], %l[" #slow "]\n\t"                                                                  \
+                     "str %x[v], %[s]\n"                                                                              \
+                     "2:\n\t"                                                                                         \
+                     HAL_RESTARTABLE_                                                                                 \
+                     : [p] "=&r"(hal_phase_), [s] "=m"(*(slot))                                                       \
+                     : [v] "rZ"(value)                                                                                \
+                     : "cc"                                                                                           \
+                     : slow);                                                                                         \
     } while (0)
 
 #endif

@@ -47,29 +47,29 @@ void hal_poll(void);
 #define HAL_SETTLE_() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #endif
 
-#define HAL_LD_(order, p)                                                                                               \
-    ({                                                                                                                  \
-        HAL_ATOMIC_SIZE_(p);                                                                                            \
-        HAL_POLL_();                                                                                                    \
-        __atomic_load_n((p), order);                                                                                    \
+#define HAL_LD_(order, p)                                                                                             \
+    ({                                                                                                                \
+        HAL_ATOMIC_SIZE_(p);                                                                                          \
+        HAL_POLL_();                                                                                                  \
+        __atomic_load_n((p), order);                                                                                  \
     })
 #define ld_rlx(p) HAL_LD_(__ATOMIC_RELAXED, p)
 #define ld_acq(p) HAL_LD_(__ATOMIC_ACQUIRE, p)
 
-#define HAL_ST_(order, p, v)                                                                                            \
-    ({                                                                                                                  \
-        HAL_ATOMIC_SIZE_(p);                                                                                            \
-        __atomic_store_n((p), (v), order);                                                                              \
+#define HAL_ST_(order, p, v)                                                                                          \
+    ({                                                                                                                \
+        HAL_ATOMIC_SIZE_(p);                                                                                          \
+        __atomic_store_n((p), (v), order);                                                                            \
     })
 #define st_rlx(p, v) HAL_ST_(__ATOMIC_RELAXED, p, v)
 #define st_rel(p, v) HAL_ST_(__ATOMIC_RELEASE, p, v)
 
-#define HAL_AMO_(op, order, settle, p, v)                                                                               \
-    ({                                                                                                                  \
-        HAL_ATOMIC_SIZE_(p);                                                                                            \
-        __typeof__(__atomic_load_n((p), __ATOMIC_RELAXED)) hal_was_ = op((p), (v), order);                              \
-        settle;                                                                                                         \
-        hal_was_;                                                                                                       \
+#define HAL_AMO_(op, order, settle, p, v)                                                                             \
+    ({                                                                                                                \
+        HAL_ATOMIC_SIZE_(p);                                                                                          \
+        __typeof__(__atomic_load_n((p), __ATOMIC_RELAXED)) hal_was_ = op((p), (v), order);                            \
+        settle;                                                                                                       \
+        hal_was_;                                                                                                     \
     })
 #define HAL_AMO_RLX_(op, p, v) HAL_AMO_(op, __ATOMIC_RELAXED, (void)0, p, v)
 #define HAL_AMO_ACQ_(op, p, v) HAL_AMO_(op, __ATOMIC_ACQUIRE, HAL_SETTLE_(), p, v)
@@ -92,13 +92,13 @@ void hal_poll(void);
 #define amo_and_rel(p, v)  HAL_AMO_REL_(__atomic_fetch_and, p, v)
 #define amo_and_ar(p, v)   HAL_AMO_AR_(__atomic_fetch_and, p, v)
 
-#define HAL_CAS_(order, settle, p, old, new_)                                                                           \
-    ({                                                                                                                  \
-        HAL_ATOMIC_SIZE_(p);                                                                                            \
-        __typeof__(__atomic_load_n((p), __ATOMIC_RELAXED)) hal_old_ = (old);                                            \
-        bool hal_done_ = __atomic_compare_exchange_n((p), &hal_old_, (new_), false, order, __ATOMIC_RELAXED);           \
-        settle;                                                                                                         \
-        hal_done_;                                                                                                      \
+#define HAL_CAS_(order, settle, p, old, new_)                                                                         \
+    ({                                                                                                                \
+        HAL_ATOMIC_SIZE_(p);                                                                                          \
+        __typeof__(__atomic_load_n((p), __ATOMIC_RELAXED)) hal_old_ = (old);                                          \
+        bool hal_done_ = __atomic_compare_exchange_n((p), &hal_old_, (new_), false, order, __ATOMIC_RELAXED);         \
+        settle;                                                                                                       \
+        hal_done_;                                                                                                    \
     })
 #define cas_acq(p, old, new_)  HAL_CAS_(__ATOMIC_ACQUIRE, HAL_SETTLE_(), p, old, new_)
 #define cas_rel(p, old, new_)  HAL_CAS_(__ATOMIC_RELEASE, (void)0, p, old, new_)

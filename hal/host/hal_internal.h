@@ -54,7 +54,7 @@ void hal_timer_serve(struct hal_hart *me);      /* handler */
 
 /* ---- restart.c ---- */
 void hal_restart_init(void);
-bool hal_restart_fix(struct hal_hart *me, uintptr_t *pc);       /* true: it was rewound */
+void hal_restart_fix(struct hal_hart *me, uintptr_t *pc);       /* handler: rewinds pc if it stands in one */
 
 /* ---- guard.c ---- */
 void hal_guard_init(void);

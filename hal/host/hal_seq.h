@@ -29,17 +29,17 @@ int hal_seq_try_set(const uint32_t *phase, void **slot, void *value);       /* 0
 #ifdef __cplusplus
 }
 #endif
-#define HAL_SEQ_NEW(result, off, cell, id)                                                                              \
-    do {                                                                                                                \
-        (result) = hal_seq_try_new((off), (cell));                                                                      \
-        if (!(result))                                                                                                  \
-            (result) = hgc_slow_new(id);                                                                                \
+#define HAL_SEQ_NEW(result, off, cell, id)                                                                            \
+    do {                                                                                                              \
+        (result) = hal_seq_try_new((off), (cell));                                                                    \
+        if (!(result))                                                                                                \
+            (result) = hgc_slow_new(id);                                                                              \
     } while (0)
-#define HAL_SEQ_SET(slot, value)                                                                                        \
-    do {                                                                                                                \
-        void **hal_slot_ = (void **)(uintptr_t)&(slot), *hal_value_ = (void *)(value);                                  \
-        if (!hal_seq_try_set(&hgc_phase, hal_slot_, hal_value_))                                                        \
-            hgc_slow_set(hal_slot_, hal_value_);                                                                        \
+#define HAL_SEQ_SET(slot, value)                                                                                      \
+    do {                                                                                                              \
+        void **hal_slot_ = (void **)(uintptr_t)&(slot), *hal_value_ = (void *)(value);                                \
+        if (!hal_seq_try_set(&hgc_phase, hal_slot_, hal_value_))                                                      \
+            hgc_slow_set(hal_slot_, hal_value_);                                                                      \
     } while (0)
 
 #else
@@ -48,13 +48,13 @@ extern HAL_TLS struct hart *hal_tls_hart;
 
 /* result = a new cell.  `off`: constant offset from the hart of the pair {cursor, limit}; `cell`: constant bytes; `id`: what
  * the slow part hands to hgc_slow_new. */
-#define HAL_SEQ_NEW(result, off, cell, id)                                                                              \
-    do {                                                                                                                \
-        __label__ hal_slow_;                                                                                            \
-        HAL_SEQ_NEW_(result, off, cell, hal_slow_);                                                                     \
-        break;                                                                                                          \
-    hal_slow_:                                                                                                          \
-        (result) = hgc_slow_new(id);                                                                                    \
+#define HAL_SEQ_NEW(result, off, cell, id)                                                                            \
+    do {                                                                                                              \
+        __label__ hal_slow_;                                                                                          \
+        HAL_SEQ_NEW_(result, off, cell, hal_slow_);                                                                   \
+        break;                                                                                                        \
+    hal_slow_:                                                                                                        \
+        (result) = hgc_slow_new(id);                                                                                  \
     } while (0)
 
 /* A function of its own, because clang 14 thinks that an asm goto may jump to the labels of all others in its function. */

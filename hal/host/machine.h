@@ -18,10 +18,10 @@ struct hart;
 
 /* A restartable sequence is the code between the labels 1 and 2; see restart.c.  The linker makes the symbols __start_ and
  * __stop_hgc_restart, which it does only for names without a dot. */
-#define HAL_RESTARTABLE_                                                                                                \
-    ".pushsection hgc_restart, \"aw\"\n\t"                                                                              \
-    ".balign 8\n\t"                                                                                                     \
-    ".quad 1b, 2b\n\t"                                                                                                  \
+#define HAL_RESTARTABLE_                                                                                              \
+    ".pushsection hgc_restart, \"aw\"\n\t"                                                                            \
+    ".balign 8\n\t"                                                                                                   \
+    ".quad 1b, 2b\n\t"                                                                                                \
     ".popsection\n\t"
 
 #if defined(__x86_64__)

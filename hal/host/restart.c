@@ -37,7 +37,7 @@ void hal_restart_init(void)
     }
 }
 
-bool hal_restart_fix(struct hal_hart *me, uintptr_t *pc)
+void hal_restart_fix(struct hal_hart *me, uintptr_t *pc)
 {
     /* The last sequence that starts before pc is the only one that can contain it. */
     const struct seq *lo = __start_hgc_restart, *hi = __stop_hgc_restart;
@@ -49,10 +49,9 @@ bool hal_restart_fix(struct hal_hart *me, uintptr_t *pc)
             hi = mid;
     }
     if (lo == __start_hgc_restart || *pc >= lo[-1].end)
-        return false;
+        return;
     *pc = lo[-1].start;
     own_add(&me->restarts, 1);
-    return true;
 }
 
 uint32_t hal_restarts(unsigned hart)

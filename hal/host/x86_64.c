@@ -11,7 +11,9 @@ _Static_assert(HAL_REGS == NGREG && HAL_REG_SP == REG_RSP && HAL_REG_PC == REG_R
 _Static_assert(offsetof(struct hal_ctx, sp) == 0, "hal_ctx_save and hal_ctx_load");
 
 /* Control words of both floating-point units are kept by calls, too.  What hal_ctx_first builds is what hal_ctx_save pushes,
- * with hal_ctx_begin for return address.  In hal_ctx_begin: rbx = entry, r12 = arg. */
+ * with hal_ctx_begin for return address.  In hal_ctx_begin: rbx = entry, r12 = arg.
+ * hal_ctx_load zeroes the registers that a call may clobber: compilers push any of them to align the stack, and what
+ * another context left there would look like a reference of this one. */
 __asm__(
     ".text\n"
     ".globl hal_ctx_save, hal_ctx_load, hal_ctx_begin, hal_spill\n"
@@ -37,6 +39,8 @@ __asm__(
     "fldcw 4(%rsp)\n\t"
     "addq $8, %rsp\n\t"
     "popq %r15\n\tpopq %r14\n\tpopq %r13\n\tpopq %r12\n\tpopq %rbx\n\tpopq %rbp\n\t"
+    "xorl %eax, %eax\n\txorl %ecx, %ecx\n\txorl %edx, %edx\n\txorl %esi, %esi\n\txorl %edi, %edi\n\t"
+    "xorl %r8d, %r8d\n\txorl %r9d, %r9d\n\txorl %r10d, %r10d\n\txorl %r11d, %r11d\n\t"
     "ret\n"
     ".size hal_ctx_load, . - hal_ctx_load\n"
 

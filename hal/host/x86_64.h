@@ -9,11 +9,11 @@
 #define HAL_FP_BYTES 3072       /* AVX-512 takes 2700 */
 #define HAL_RED_ZONE 128        /* below sp, and in use all the same */
 
-#define hal_tls_get(w)                                                                                                  \
-    ({                                                                                                                  \
-        uint32_t hal_v_;                                                                                                \
-        __asm__ volatile("movl %%fs:" #w "@tpoff, %0" : "=r"(hal_v_) : : "memory");                                     \
-        hal_v_;                                                                                                         \
+#define hal_tls_get(w)                                                                                                \
+    ({                                                                                                                \
+        uint32_t hal_v_;                                                                                              \
+        __asm__ volatile("movl %%fs:" #w "@tpoff, %0" : "=r"(hal_v_) : : "memory");                                   \
+        hal_v_;                                                                                                       \
     })
 #define hal_tls_set(w, v) __asm__ volatile("movl %0, %%fs:" #w "@tpoff" : : "ri"((uint32_t)(v)) : "memory")
 
@@ -35,32 +35,32 @@ static inline uint32_t hal_tls_crit_swap_1(void)
     return was;
 }
 
-#define HAL_SEQ_NEW_(result, off, cell, slow)                                                                           \
-    do {                                                                                                                \
-        void *hal_hart_, *hal_next_;                                                                                    \
-        __asm__ goto("1: movq %%fs:hal_tls_hart@tpoff, %[hart]\n\t"                                                     \
-                     "movq %c[o](%[hart]), %[r]\n\t"                                                                    \
-                     "leaq %c[c](%[r]), %[next]\n\t"                                                                    \
-                     "cmpq %c[o]+8(%[hart]), %[next]\n\t"                                                               \
-                     "ja %l[" #slow "]\n\t"                                                                             \
-                     "movq %[next], %c[o](%[hart])\n"                                                                   \
-                     "2:\n\t"                                                                                           \
-                     HAL_RESTARTABLE_                                                                                   \
-                     : [r] "=&r"(result), [hart] "=&r"(hal_hart_), [next] "=&r"(hal_next_)                              \
-                     : [o] "i"(off), [c] "i"(cell)                                                                      \
-                     : "cc", "memory"                                                                                   \
-                     : slow);                                                                                           \
+#define HAL_SEQ_NEW_(result, off, cell, slow)                                                                         \
+    do {                                                                                                              \
+        void *hal_hart_, *hal_next_;                                                                                  \
+        __asm__ goto("1: movq %%fs:hal_tls_hart@tpoff, %[hart]\n\t"                                                   \
+                     "movq %c[o](%[hart]), %[r]\n\t"                                                                  \
+                     "leaq %c[c](%[r]), %[next]\n\t"                                                                  \
+                     "cmpq %c[o]+8(%[hart]), %[next]\n\t"                                                             \
+                     "ja %l[" #slow "]\n\t"                                                                           \
+                     "movq %[next], %c[o](%[hart])\n"                                                                 \
+                     "2:\n\t"                                                                                         \
+                     HAL_RESTARTABLE_                                                                                 \
+                     : [r] "=&r"(result), [hart] "=&r"(hal_hart_), [next] "=&r"(hal_next_)                            \
+                     : [o] "i"(off), [c] "i"(cell)                                                                    \
+                     : "cc", "memory"                                                                                 \
+                     : slow);                                                                                         \
     } while (0)
 
-#define HAL_SEQ_SET_(slot, value, slow)                                                                                 \
-    __asm__ goto("1: cmpl $0, hgc_phase(%%rip)\n\t"                                                                     \
-                 "jne %l[" #slow "]\n\t"                                                                                \
-                 "movq %[v], %[s]\n"                                                                                    \
-                 "2:\n\t"                                                                                               \
-                 HAL_RESTARTABLE_                                                                                       \
-                 : [s] "=m"(*(slot))                                                                                    \
-                 : [v] "re"(value)                                                                                      \
-                 : "cc"                                                                                                 \
+#define HAL_SEQ_SET_(slot, value, slow)                                                                               \
+    __asm__ goto("1: cmpl $0, hgc_phase(%%rip)\n\t"                                                                   \
+                 "jne %l[" #slow "]\n\t"                                                                              \
+                 "movq %[v], %[s]\n"                                                                                  \
+                 "2:\n\t"                                                                                             \
+                 HAL_RESTARTABLE_                                                                                     \
+                 : [s] "=m"(*(slot))                                                                                  \
+                 : [v] "re"(value)                                                                                    \
+                 : "cc"                                                                                               \
                  : slow)
 
 #endif
