@@ -42,6 +42,7 @@ static void begin(void)
 {
     gc.times.start_ns = hal_time_ns();
     world_stop(WORLD_MARK_START, prepare, NULL);
+    uint64_t stopped = hal_time_ns();
     hk_assert(sweep_done());
     hk_assert(ld_rlx(&gc.active) == 0 && !markq_any());
     uint32_t n = gc.cycle + 1;
@@ -53,10 +54,9 @@ static void begin(void)
     root_prepare();
     st_rlx(&hgc_phase, GC_MARK);
     sched_ticks(true);
-    world_start();
     gc.times.mark_ns = hal_time_ns();
-    gc.times.stop1_ns = world_times.last_ns;
-    stats_pause(gc.times.stop1_ns);
+    gc.times.stop1_ns = stats_pause(stopped);
+    world_start();
 }
 
 void cycle_start(bool forced, uint32_t after)
@@ -117,10 +117,11 @@ static void end(void)
     if (!cycle_quiet())
         return;
     world_stop(WORLD_MARK_TERM, NULL, NULL);
+    uint64_t stopped = hal_time_ns();
     if (!cycle_quiet()) {
         gc.retries++;
+        stats_pause(stopped);
         world_start();
-        stats_pause(world_times.last_ns);
         return;
     }
     gc.times.wait2_ns = world_times.last_wait_ns;
@@ -129,11 +130,9 @@ static void end(void)
         verify_run();
     finish();
     uint32_t n = gc.cycle;
-    world_start();
     gc.times.end_ns = hal_time_ns();
-    gc.times.stop2_ns = world_times.last_ns;
-    if (!gc.cfg.verify)
-        stats_pause(gc.times.stop2_ns);
+    gc.times.stop2_ns = stats_pause(stopped);
+    world_start();
     if (gc.cfg.trace)
         trace_cycle();
     hk_sem_post(&gc.sweep_wake);

@@ -202,7 +202,7 @@ struct gc_hart {
     uintptr_t alloc_bytes;
     uint32_t shades, slow_sets, stolen, scanned;
     uint32_t restarts_mark, restarts_at;
-    uint64_t total_worker_ns;
+    uintptr_t worker_us;                /* all cycles; on 32-bit machines it wraps after 71 minutes of marking */
 };
 _Static_assert(sizeof(struct gc_hart) <= HART_GC_SIZE,
                "struct gc_hart is larger than HART_GC_SIZE: raise it, or lower HGC_KINDS or HGC_BLOCK_SHIFT");
@@ -335,7 +335,8 @@ bool verify_init(uintptr_t *from, uint32_t nblocks, uintptr_t to);
 size_t verify_bytes(uint32_t nblocks);
 void verify_run(void);          /* world stopped, after the mark */
 
-void stats_pause(uint64_t ns);
+/* Counts a stop that began at `since` and ends now; world stopped.  Returns its length. */
+uint64_t stats_pause(uint64_t since);
 void trace_cycle(void);
 
 #endif

@@ -9,7 +9,8 @@
  *      only with hgc_set, hgc_copy, hgc_clear.  `p->f = x`, `p->f = q->f` and `*p = *q` do not compile.
  *   3. Locals, arguments and registers of tasks are found by themselves (task stacks are scanned conservatively).  A
  *      global that holds references is declared hgc_ref(T), told once with hgc_root_add, and stored to with hgc_set.
- *   4. Any pointer to the start, the inside or one past the end of an object keeps it alive.
+ *   4. Any pointer to the start or the inside of an object keeps it alive; in a local, a root or an ambiguous object also one
+ *      past its end.  A precise reference field points to or into its object.
  *   5. Between tasks, references pass through heap fields, registered roots, hgc_chan, the argument of hk_task_create and
  *      the result of hk_task_exit; not through other kernel channels or memory that the collector does not know.
  *   6. Interrupt handlers and critical or pinned sections neither allocate nor store references.
@@ -22,6 +23,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "hal/atomic.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -264,7 +267,7 @@ struct hgc_hart_stats {
 };
 void hgc_hart_stats(unsigned hart, struct hgc_hart_stats *s);
 /* Is a mark phase on?  Any context; the answer may be old at once. */
-static inline bool hgc_marking(void) { return *(volatile uint32_t *)&hgc_phase != 0; }
+static inline bool hgc_marking(void) { return ld_rlx(&hgc_phase) != 0; }
 
 #ifdef __cplusplus
 }

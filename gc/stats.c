@@ -2,9 +2,14 @@
 /* Figures, and the trace line of a cycle (its fields: docs/trace.md). */
 #include "gc/gc_internal.h"
 
-void stats_pause(uint64_t ns)
+/* In the stop, right before it ends, so that nobody reads or writes these meanwhile.  A stop in which verify mode marks again
+ * is no figure to quote. */
+uint64_t stats_pause(uint64_t since)
 {
+    uint64_t ns = hal_time_ns() - since;
     unsigned i = 0;
+    if (gc.cfg.verify && ld_rlx(&hgc_phase) == GC_OFF)
+        return ns;
     while (i + 1 < HGC_PAUSE_BUCKETS && ns >> (i + 1))
         i++;
     gc.pause_hist[i]++;
@@ -12,6 +17,7 @@ void stats_pause(uint64_t ns)
     gc.pause_total += ns;
     if (ns > gc.pause_max)
         gc.pause_max = ns;
+    return ns;
 }
 
 void hgc_stats(struct hgc_stats *s)
@@ -40,7 +46,7 @@ void hgc_stats(struct hgc_stats *s)
         s->slow_sets += ld_rlx(&g->slow_sets);
         s->steals += ld_rlx(&g->stolen);
         s->restarts += hal_restarts(i);
-        s->mark_ns += g->total_worker_ns;
+        s->mark_ns += (uint64_t)ld_rlx(&g->worker_us) * 1000;
     }
 }
 
@@ -55,7 +61,7 @@ void hgc_hart_stats(unsigned hart, struct hgc_hart_stats *s)
     s->steals = ld_rlx(&g->stolen);
     s->restarts = ld_rlx(&g->restarts_mark);
     s->blocks_scanned = ld_rlx(&g->scanned);
-    s->worker_ns = g->total_worker_ns;
+    s->worker_ns = (uint64_t)ld_rlx(&g->worker_us) * 1000;
 }
 
 static unsigned us(uint64_t ns)
@@ -73,7 +79,7 @@ void trace_cycle(void)
     struct gc_times *t = &gc.times;
     uint64_t now = t->end_ns, age = now - gc.born_ns, work = 0;
     for (unsigned i = 0; i < hal_hart_count(); i++)
-        work += gc_of(hal_hart(i))->total_worker_ns;
+        work += (uint64_t)ld_rlx(&gc_of(hal_hart(i))->worker_us) * 1000;
     unsigned percent = age ? (unsigned)(work * 100 / (age * hal_hart_count())) : 0;
     hk_printf("gc %u @%u.%03us %u%%: %u+%u+%u us stop, mark, stop, wait %u+%u us, %u->%u->%u KiB, trigger %u KiB, "
               "%u objects, %u harts\n",

@@ -34,7 +34,7 @@ static void drain(void)
     }
     uint64_t ns = hal_time_ns() - begin;
     g->worker_ns += ns;
-    g->total_worker_ns += ns;
+    own_add(&g->worker_us, ns / 1000);
     amo_add_ar(&gc.active, -1);
     hart_unpin();
 }
