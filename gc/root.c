@@ -63,7 +63,7 @@ HAL_NO_SANITIZE void task_each_word(struct task *t, void (*fn)(void *arg, uintpt
     struct hal_roots r;
     hal_ctx_roots(&t->ctx, &r);
     for (unsigned i = 0; i < r.nregs; i++)
-        fn(arg, r.regs[i], 0);
+        fn(arg, r.regs[i], i);
     for (uintptr_t p = r.sp & ~(uintptr_t)(WORD - 1); p + WORD <= t->stack_hi; p += WORD)
         fn(arg, *(const volatile uintptr_t *)p, p);
 }

@@ -65,8 +65,9 @@ static void reach_word(uintptr_t p)
         reach(&below);
 }
 
-/* The allocator and the lookup compute where blocks begin, and leave that in registers of the tasks that call them.  So the
- * start of a small block on a stack is no reference that a collector must have followed. */
+/* The allocator and the lookup compute where blocks begin and where runs go on and end, and leave that in registers of the
+ * tasks that call them: a task may be stopped right where it has found its run exhausted.  Such a word on a stack is no
+ * reference that a collector must have followed. */
 static bool is_block_start(uintptr_t p)
 {
     uintptr_t off = p - gc.base;
@@ -74,11 +75,23 @@ static bool is_block_start(uintptr_t p)
         && (off >= gc.bytes || ld_rlx(&gc.blocks[off >> HGC_BLOCK_SHIFT].state) == BLOCK_SMALL);
 }
 
+static bool is_run_edge(uintptr_t p)
+{
+    for (unsigned i = 0; i < hal_hart_count(); i++) {
+        struct gc_hart *g = gc_of(hal_hart(i));
+        for (unsigned k = 0; k < g->held_count; k++)
+            if (g->runs[g->held[k]].cur == p || g->runs[g->held[k]].lim == p)
+                return true;
+    }
+    return false;
+}
+
 static void reach_stack(void *arg, uintptr_t word, uintptr_t where)
 {
     struct object o;
     (void)arg, (void)where;
-    if (is_block_start(word) && !(find_object(word, &o) && is_marked(&o)))
+    bool marked = find_object(word, &o) && is_marked(&o);
+    if (!marked && (is_block_start(word) || (word - gc.base <= gc.bytes && is_run_edge(word))))
         return;
     reach_word(word);
 }
@@ -221,7 +234,9 @@ static bool search_roots(void)
 {
     each_task(search_task);
     if (search.found) {
-        hk_printf("  from the stack or registers of task %s, at %p\n", search.task->name, (void *)search.where);
+        bool on_stack = search.where >= search.task->stack_lo;
+        hk_printf("  from %s of task %s, %s %p\n", on_stack ? "the stack" : "a register", search.task->name,
+                  on_stack ? "at" : "number", (void *)search.where);
         return true;
     }
     for (unsigned i = 0; i < gc.nroots; i++)
