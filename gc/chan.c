@@ -10,7 +10,7 @@ struct hgc_chan {
     struct hk_sem items, spaces;
     struct spinlock lock;
     uint32_t head, tail, capacity;      /* lock */
-    uint32_t closed;                    /* atomic */
+    uint32_t closed;                    /* atomic: written under lock; peeked at without */
     hgc_ref(void) ring[];
 };
 
@@ -75,7 +75,8 @@ int hgc_chan_recv(struct hgc_chan *c, void **reference, uint64_t timeout_ns)
 void hgc_chan_close(struct hgc_chan *c)
 {
     hal_crit_t k = spin_lock_crit(&c->lock);
-    bool before = amo_swap_ar(&c->closed, 1);
+    bool before = ld_rlx(&c->closed);
+    st_rel(&c->closed, 1);
     spin_unlock_crit(&c->lock, k);
     if (before)
         return;

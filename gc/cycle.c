@@ -85,9 +85,9 @@ static void set_trigger(void)
     uintptr_t grow = (uintptr_t)((uint64_t)live * gc.cfg.percent / 100);
     if (grow > room)
         grow = room;
-    uintptr_t trigger = live + grow / 2;
-    st_rlx(&gc.goal, live + grow > gc.cfg.min_trigger ? live + grow : gc.cfg.min_trigger);
-    st_rlx(&gc.trigger, trigger < gc.cfg.min_trigger ? gc.cfg.min_trigger : trigger);
+    uintptr_t least = gc.cfg.min_trigger, goal = live + grow, trigger = live + grow / 2;
+    st_rlx(&gc.goal, goal < least ? least : goal);
+    st_rlx(&gc.trigger, trigger < least ? least : trigger);
 }
 
 /* World stopped, everything marked. */

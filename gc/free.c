@@ -2,8 +2,8 @@
 /*
  * Free blocks: a bitmap, so adjacent free blocks need no merging.  Small objects take the lowest free block, large ones the
  * highest hole that fits.  A summary has a bit for each word of the map that is not zero, so that finding the lowest block
- * takes a bounded time with interrupts off: 64 words for a gigabyte.  The search for a hole reads the map with interrupts on and without the lock; the claim takes the
- * lock, looks again, and clears the bits.
+ * takes a bounded time with interrupts off: 64 words for a gigabyte.  The search for a hole reads the map with interrupts on
+ * and without the lock; the claim takes the lock, looks again, and clears the bits.
  */
 #include "gc/gc_internal.h"
 
@@ -12,9 +12,9 @@ enum { CLAIM_WORDS = 64 };      /* words of the map cleared in one critical sect
 void free_init(void)
 {
     memset(gc.free_map, 0, gc.free_words * sizeof(uintptr_t));
-    memset(gc.free_summary, 0, FREE_SUMMARY_WORDS(gc.free_words) * sizeof(uintptr_t));
+    memset(gc.free_summary, 0, BITS_WORDS(gc.free_words) * sizeof(uintptr_t));
     bits_set(gc.free_map, 0, gc.nblocks);
-    bits_set(gc.free_summary, 0, (gc.nblocks + WORD_BITS - 1) / WORD_BITS);
+    bits_set(gc.free_summary, 0, BITS_WORDS(gc.nblocks));
     gc.free_count = gc.nblocks;
 }
 
@@ -75,10 +75,11 @@ static uint32_t below(uint32_t to, uintptr_t flip)
     while (to > 0) {
         uint32_t w = (to - 1) / WORD_BITS, n = to - w * WORD_BITS;
         uintptr_t x = (ld_rlx(&gc.free_map[w]) ^ flip) & bits_valid(0, n);
-        for (; n > 0 && !(x >> (n - 1) & 1) && x; n--) {
-        }
-        if (x)
+        if (x) {
+            while (!(x >> (n - 1) & 1))
+                n--;
             return w * WORD_BITS + n;
+        }
         to = w * WORD_BITS;
     }
     return 0;

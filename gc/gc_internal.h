@@ -241,6 +241,8 @@ static inline uintptr_t block_address(const struct block *b)
 
 /* ---- bitmaps: bits.c --------------------------------------------------------------------------------------------- */
 
+/* Words that n bits take. */
+#define BITS_WORDS(n) (((n) + WORD_BITS - 1) / WORD_BITS)
 /* First zero (one) bit at or after `from` and below `n`, or n. */
 unsigned bits_zero(const uintptr_t *map, unsigned from, unsigned n);
 unsigned bits_one(const uintptr_t *map, unsigned from, unsigned n);
@@ -263,7 +265,6 @@ static inline unsigned bits_lowest(uintptr_t x)
 
 /* ---- blocks: free.c; runs: run.c; large objects: large.c --------------------------------------------------------- */
 
-#define FREE_SUMMARY_WORDS(map_words) (((map_words) + WORD_BITS - 1) / WORD_BITS)
 void free_init(void);
 /* Takes `n` adjacent free blocks, the highest that fit.  NO_BLOCK: none.  Outside critical sections. */
 uint32_t free_take(uint32_t n);
@@ -332,8 +333,8 @@ bool sweep_some(unsigned blocks);       /* false: none left to take */
 void sweep_finish(void);        /* until every block has been swept; task */
 bool sweep_done(void);
 
-bool verify_init(uintptr_t *from, uint32_t nblocks, uintptr_t to);
 size_t verify_bytes(uint32_t nblocks);
+void verify_init(uintptr_t *memory);     /* verify_bytes of it */
 void verify_run(void);          /* world stopped, after the mark */
 
 /* Counts a stop that began at `since` and ends now; world stopped.  Returns its length. */

@@ -35,12 +35,12 @@ static bool lay_out(const struct hgc_config *cfg)
     gc.blocks = (struct block *)at;
     at += gc.nblocks * sizeof(struct block);
     gc.free_map = (uintptr_t *)at;
-    gc.free_words = (gc.nblocks + WORD_BITS - 1) / WORD_BITS;
+    gc.free_words = BITS_WORDS(gc.nblocks);
     at += gc.free_words * WORD;
     gc.free_summary = (uintptr_t *)at;
-    at += FREE_SUMMARY_WORDS(gc.free_words) * WORD;
+    at += BITS_WORDS(gc.free_words) * WORD;
     if (cfg->verify) {
-        verify_init((uintptr_t *)at, gc.nblocks, end);
+        verify_init((uintptr_t *)at);
         at += verify_bytes(gc.nblocks);
     }
     gc.base = (at + HGC_BLOCK - 1) & ~(uintptr_t)(HGC_BLOCK - 1);

@@ -20,10 +20,9 @@ size_t verify_bytes(uint32_t nblocks)
     return nblocks * sizeof(struct vblock);
 }
 
-bool verify_init(uintptr_t *from, uint32_t nblocks, uintptr_t to)
+void verify_init(uintptr_t *memory)
 {
-    table = (struct vblock *)from;
-    return (uintptr_t)(table + nblocks) <= to;
+    table = (struct vblock *)memory;
 }
 
 /* ---- the independent mark ---------------------------------------------------------------------------------------- */
@@ -207,7 +206,7 @@ static void describe(const char *what, const struct object *o)
     struct block *b = o->block;
     hk_printf("  %s %p: kind %s, %u bytes, block %u, cell %u, %s\n", what, (void *)object_start(o), gc_kinds[b->kind].k.name,
               (unsigned)object_size(o), (unsigned)block_index(b), o->cell,
-              b->mark[o->cell / WORD_BITS] >> (o->cell % WORD_BITS) & 1 ? "marked" : "NOT MARKED");
+              is_marked(o) ? "marked" : "NOT MARKED");
 }
 
 /* Some reached object that refers to the target, into search.holder. */

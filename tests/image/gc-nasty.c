@@ -22,6 +22,7 @@
  */
 #include "gc/hgc.h"
 #include "tap.h"
+#include "wipe.h"
 
 #ifndef NASTY_CYCLES
 #define NASTY_CYCLES 60
@@ -173,17 +174,6 @@ static NOINLINE void pass(struct mutator *m)
         for (uint32_t i = below(m, 6); i; i--)
             hk_yield();
     }
-}
-
-/* What earlier calls left in dead frames and in registers that calls preserve must not keep an object alive: then the
- * stack's scan would find it, and hide a missing barrier. */
-static NOINLINE void wipe(void)
-{
-    volatile uintptr_t frame[128] = { 0 };
-    (void)frame;
-    __asm__ volatile("li s1, 0\n\tli s2, 0\n\tli s3, 0\n\tli s4, 0\n\tli s5, 0\n\tli s6, 0\n\tli s7, 0\n\tli s8, 0\n\t"
-                     "li s9, 0\n\tli s10, 0\n\tli s11, 0"
-                     ::: "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11");
 }
 
 /* ---- hidden moves ------------------------------------------------------------------------------------------------ */

@@ -7,6 +7,7 @@
  * allocations as well. */
 #include "gc/hgc.h"
 #include "tap.h"
+#include "wipe.h"
 
 #ifndef TASKS_STRESS
 #define TASKS_STRESS 0
@@ -84,16 +85,6 @@ static NOINLINE void litter(unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
         fresh(~(uintptr_t)0 / 8 - i);
-}
-
-/* What is left of calls that have returned, on the stack and in registers, keeps nothing. */
-static NOINLINE void wipe(void)
-{
-    volatile uintptr_t frame[128] = { 0 };
-    (void)frame;
-    __asm__ volatile("li s1, 0\n\tli s2, 0\n\tli s3, 0\n\tli s4, 0\n\tli s5, 0\n\tli s6, 0\n\tli s7, 0\n\tli s8, 0\n\t"
-                     "li s9, 0\n\tli s10, 0\n\tli s11, 0"
-                     ::: "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11");
 }
 
 /* ---- birth and death --------------------------------------------------------------------------------------------- */
