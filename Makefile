@@ -265,6 +265,29 @@ host_apps := $(foreach app,$(apps),$(if $(shell grep -lE '/\* *hal:[a-z ]*host' 
 host_app_run := $(foreach variant,$(variants),$(host_apps:%=$(H)/$(variant)/app/%))
 host_app_lines := $(host_app_run:%=%.run)
 
+# ---- the simulator: the same sources on hal/sim ---------------------------------------------------------------------
+# The core and the workloads are built with the compiler's hooks for a race detector, which hal/sim/race.c defines; capacities
+# are small, so that a short schedule meets all of them.
+S := $(O)/sim
+sim_defs := -DHK_MAX_HARTS=4 -DHK_MAX_TASKS=64 -DHK_STACK_SIZE=16384 -DHK_MAIN_STACK_SIZE=16384 -DHK_IDLE_STACK_SIZE=8192 \
+    -DHK_STACKS_KEPT=2 -DHK_TICK_NS=20000 -DHART_GC_SIZE=7168 -DHGC_KINDS=4 -DHGC_BLOCK_SHIFT=10 -DHGC_QUEUE_SIZE=4 \
+    -DHGC_RUNS_HELD=3 -DHGC_SLICE=1024 -DHAL_HAS_LIBC
+sim_cflags = $(common) $(sim_defs) -Ihal/sim -Itests/sim -O2 -fno-pie -fno-omit-frame-pointer
+sim_hooked := $(kernelish) -fsanitize=thread --param tsan-instrument-func-entry-exit=0 \
+    -Dmemset=sim_memset -Dmemcpy=sim_memcpy -Dmemmove=sim_memmove -Dmemcmp=sim_memcmp
+sim_unhooked := hal/sim/% tests/sim/main.c tests/sim/truth.c
+src_sim := $(sort $(wildcard hal/sim/*.c tests/sim/*.c)) $(src_core)
+$(S)/flags: FORCE
+	$(call flags_file,$(HOSTCC) $(sim_cflags) $(sim_hooked))
+sim_cc = $(HOSTCC) $(sim_cflags) $(if $(filter $(sim_unhooked),$(1)),,$(sim_hooked))
+$(S)/%.o: %.c $(S)/flags
+	$(call say,CC,"$< (sim)")
+	@mkdir -p $(@D)
+	$(Q)$(call sim_cc,$<) -c $< -o $@
+$(S)/sim: $(call obj,$(S),$(src_sim))
+	$(call say,LD,$@)
+	$(Q)$(HOSTCC) -no-pie $^ -o $@
+
 # ---- the instruction counter ---------------------------------------------------------------------------------------
 plugin := $(O)/plugin/hartcount.so
 plugin_api = $(shell qemu-system-riscv64 --version 2>/dev/null | sed -n 's/.*version \([0-9]*\).*/\1/p;q')
@@ -275,7 +298,7 @@ $(plugin): tools/plugin/hartcount.c
 	    $(if $(shell [ "0$(plugin_api)" -ge 9 ] && echo y),-DPLUGAPI=4) -pthread $< -o $@
 
 # ---- targets -------------------------------------------------------------------------------------------------------
-.PHONY: all stops run run-image debug test test-host images plugin size help clean distclean compile_commands.json newlib \
+.PHONY: all stops run run-image debug test test-host images plugin sim sim-mutant size help clean distclean compile_commands.json newlib \
     FORCE
 .SECONDARY:
 
@@ -310,6 +333,18 @@ test: images $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugi
 ## the part of the tests that needs no QEMU
 test-host: $(host_units) $(host_run)
 	$(Q)UNITS='$(host_units)' HOST_IMAGES='$(host_run)' O='$(O)' JOBS='$(JOBS)' START='$(start)' tools/test
+
+## runs SEEDS=n schedules in the simulator from SEED=first on (else one drawn from the clock); SIMFLAGS: see tests/sim/main.c
+SEEDS ?= 20000
+SEED ?= $(start)000000
+SIMFLAGS ?=
+sim: $(S)/sim
+	$(Q)echo "simulator: base seed $(SEED)"; $(S)/sim --seed $(SEED) --seeds $(SEEDS) $(SIMFLAGS)
+
+# What tools/mutants builds: the simulator with one file, FILE, replaced by SRC.
+sim-mutant: $(S)/sim
+	$(Q)mkdir -p $(dir $(OUT)) && $(call sim_cc,$(FILE)) -MF $(OUT).d -iquote $(dir $(FILE)) -c $(SRC) -o $(OUT).o && \
+	    $(HOSTCC) -no-pie $(filter-out $(S)/$(FILE:.c=.o),$(call obj,$(S),$(src_sim))) $(OUT).o -o $(OUT)
 
 ## builds every image: applications, tests, benchmarks
 images: $(elf_apps) $(elf_images) $(elf_benches)
@@ -368,6 +403,7 @@ distclean:
 ifneq ($(building),)
 -include $(patsubst %.o,%.d,$(core_objs) $(call obj,$(B),$(src_image_lib) $(wildcard tests/image/*.c bench/*.c apps/*/*.c)))
 -include $(B)/hartgc.ld.d
+-include $(patsubst %.o,%.d,$(call obj,$(S),$(src_sim)))
 -include $(foreach variant,$(variants),$(patsubst %.o,%.d,$(call obj,$(H)/$(variant),$(src_host) $(src_image_lib) \
     $(wildcard tests/image/*.c tests/unit/*.c bench/*.c apps/*/*.c))))
 endif

@@ -25,7 +25,7 @@ bool find_object(uintptr_t p, struct object *o)
         return true;
     }
     if (state == BLOCK_TAIL) {
-        b = &gc.blocks[ld_rlx(&b->large.blocks_or_head)];
+        b = &gc.blocks[hal_dependent(ld_rlx(&b->large.blocks_or_head))];
         state = ld_acq(&b->state);
     }
     if (state != BLOCK_LARGE)

@@ -176,7 +176,18 @@ struct run {
     uintptr_t cur, lim;
 };
 
-enum { QUEUE_SIZE = 256, RUNS_HELD = 64 };
+/* Capacities that a test may make small. */
+#ifndef HGC_QUEUE_SIZE
+#define HGC_QUEUE_SIZE 256              /* blocks in a hart's mark queue; a power of two */
+#endif
+#ifndef HGC_RUNS_HELD
+#define HGC_RUNS_HELD 64                /* runs that a hart holds at most */
+#endif
+#ifndef HGC_SLICE
+#define HGC_SLICE (32 * 1024)           /* bytes of a large object that a worker scans at a time */
+#endif
+enum { QUEUE_SIZE = HGC_QUEUE_SIZE, RUNS_HELD = HGC_RUNS_HELD };
+_Static_assert((QUEUE_SIZE & (QUEUE_SIZE - 1)) == 0, "HGC_QUEUE_SIZE: the indices of a queue wrap, so a power of two");
 
 struct gc_hart {
     struct run runs[IDS];               /* owner hart, in critical sections and restartable sequences; at tp + 1024 */

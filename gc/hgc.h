@@ -132,7 +132,7 @@ void hgc_slow_set(void **slot, void *value);
 #include "hal_seq.h"
 
 /* Reads a reference: hgc_get(p->next). */
-#define hgc_get(ref) (*(__typeof__((ref).hgc_t[0]) const *)(const void *)&(ref).hgc_p)
+#define hgc_get(ref) hal_plain_load((__typeof__((ref).hgc_t[0]) const *)(const void *)&(ref).hgc_p)
 /* Stores a reference: hgc_set(&p->next, q).  Outside a cycle: a load, a branch not taken, and the store.  Task. */
 #define hgc_set(refp, value)                                                                                         \
     do {                                                                                                             \

@@ -12,8 +12,6 @@
  */
 #include "gc/gc_internal.h"
 
-enum { SLICE = 32 * 1024 };     /* of a large object */
-
 /* ---- one object to grey ------------------------------------------------------------------------------------------ */
 
 static void enqueue(struct block *b)
@@ -172,7 +170,7 @@ static void mark_small(struct block *b)
 static void mark_large(struct block *b)
 {
     uintptr_t size = b->large.blocks_or_head << HGC_BLOCK_SHIFT, start = block_address(b);
-    uintptr_t step = gc_kinds[b->kind].k.trace ? size : SLICE;
+    uintptr_t step = gc_kinds[b->kind].k.trace ? size : HGC_SLICE;
     struct object o = {b, 0};
     for (;;) {
         uintptr_t at = ld_rlx(&b->large.cursor);

@@ -15,7 +15,11 @@
  *                                      ORD: acq rel full (full also orders later loads, and as both)
  *   fence_full()  store-load as well    fence_ww()  fence_rr()  fence_acq() r,rw   fence_rel() rw,w
  *
- * Callable from any context.  Cost: one to four instructions.
+ *   hal_plain_load(p)  hal_plain_store(p, v)   an ordinary access to a word that other harts may look at; in no order
+ *   hal_dependent(x)                   x, from which the address of the next access is computed (an index; an address needs
+ *                                      no such mark): that access does not move before the one that read x
+ *
+ * Callable from any context.  Cost: one to four instructions; the last three cost nothing but the access.
  */
 #ifndef HAL_ATOMIC_H
 #define HAL_ATOMIC_H
@@ -24,6 +28,13 @@
 #include <stdint.h>
 
 #include "hal_atomic_arch.h"
+
+/* Machines that reorder by themselves need no words for it; the simulator has its own. */
+#ifndef hal_plain_load
+#define hal_plain_load(p)     (*(p))
+#define hal_plain_store(p, v) ((void)(*(p) = (v)))
+#define hal_dependent(x)      (x)
+#endif
 
 /* For words that one hart at a time owns and others may look at: an ordinary access that is not torn. */
 #define own_add(p, v) st_rlx((p), ld_rlx(p) + (v))

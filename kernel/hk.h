@@ -150,6 +150,10 @@ int hk_getchar(void);
 /* A state in which going on would corrupt: prints hart, task, registers, backtrace, stops the other harts, and ends the
  * machine with status 3.  Any context. */
 __attribute__((noreturn)) void hk_panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* After a panic's report fn() runs on the hart that panicked, with interrupts off and the others stopped, where they still
+ * answer: to reset the board, for example.  If it returns, or panics itself, the machine ends as above.  One hook; NULL:
+ * none.  Any context. */
+void hk_panic_hook(void (*fn)(void));
 __attribute__((noreturn)) void hk_assert_failed(const char *expr, const char *file, int line);
 #ifdef NDEBUG
 #define hk_assert(e) ((void)0)

@@ -10,6 +10,7 @@ enum { STATUS = 3, MESSAGE = 200, STACK = 4096 };
 
 static uint32_t panicking;      /* atomic: 1 + the hart that reports */
 static uint32_t halted;         /* atomic: harts that stand still */
+static void (*hook)(void);      /* atomic: what hk_panic_hook was told; who calls it takes it out */
 static char message[MESSAGE];   /* the reporting hart's, as the next two */
 static struct hal_ctx here;
 static _Alignas(16) unsigned char stack[STACK];
@@ -25,6 +26,21 @@ _Noreturn void panic_halt(void)
     amo_add_rlx(&halted, 1);
     for (;;)
         hal_wait();
+}
+
+void hk_panic_hook(void (*fn)(void))
+{
+    st_rel(&hook, fn);
+}
+
+/* A hook that panics comes back here, and finds itself taken out. */
+static _Noreturn void end(void)
+{
+    void (*fn)(void) = ld_acq(&hook);
+    st_rlx(&hook, NULL);
+    if (fn)
+        fn();
+    hal_exit(STATUS);
 }
 
 static void stop_others(unsigned self)
@@ -45,7 +61,7 @@ static void begin(const char *fmt, va_list ap)
     unsigned self = hal_self()->index;
     if (!cas_full(&panicking, 0, 1 + self)) {
         if (ld_rlx(&panicking) == 1 + self)
-            hal_exit(STATUS);                   /* the report itself failed */
+            end();                              /* the report itself failed */
         panic_halt();
     }
     hk_vsnprintf(message, sizeof message, fmt, ap);
@@ -66,7 +82,7 @@ static _Noreturn void report(const struct hal_ctx *ctx)
     if (ctx)
         hal_ctx_dump(ctx, t ? t->stack_hi : 0, console_line);
     console_flush();
-    hal_exit(STATUS);
+    end();
 }
 
 static void report_here(void *arg)

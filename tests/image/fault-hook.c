@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* harts: 1 4 */
+/* seconds: 30 */
+/* expect: exit 42 */
+/* match: panic: the program has not fed its watchdog for 20 ms */
+/* match: hook: interrupts off, after the report */
+/*
+ * A watchdog of the program's own: a timer that panics unless it was fed, and a hook that resets the board, here by an
+ * exit with another status.  It lets a program that feeds it go on, and ends one that does not.
+ */
+#include "tap.h"
+
+enum { PERIOD = 20000000 };
+
+static struct hk_timer timer;
+static uint32_t fed;
+
+static void resets(void)
+{
+    hk_printf("hook: interrupts %s, after the report\n", hal_crit_held() ? "off" : "on");
+    hal_exit(42);
+}
+
+static void check(void *arg)
+{
+    (void)arg;
+    if (amo_swap_rlx(&fed, 0) == 0)
+        hk_panic("the program has not fed its watchdog for %u ms", PERIOD / 1000000);
+    hk_timer_start(&timer, hk_now() + PERIOD, check, NULL);
+}
+
+int app_main(void)
+{
+    hk_panic_hook(resets);
+    st_rlx(&fed, 1);
+    hk_timer_start(&timer, hk_now() + PERIOD, check, NULL);
+    for (int i = 0; i < 10; i++) {
+        hk_sleep(PERIOD / 4);
+        st_rlx(&fed, 1);
+    }
+    ok(true, "a program that feeds its watchdog goes on");
+    for (;;)
+        ;
+}

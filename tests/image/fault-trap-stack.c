@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* harts: 1 4 */
+/* seconds: 30 */
+/* expect: exit 3 */
+/* match: panic: trap stack overflow at 0x[0-9a-f]+, address 0x[0-9a-f]+, .* in a critical section or handler */
+/* match: hart \d+, task main, in a handler */
+/* match: possibly called by [0-9a-f]+ */
+/* A handler that overruns the stack for handlers is a panic that says so, and touches nothing below that stack. */
+#include "tap.h"
+
+static struct hk_timer timer;
+
+static int goes_deep(volatile int *depth)
+{
+    volatile char frame[200];
+    frame[0] = (char)++*depth;
+    int below = *depth < 0 ? 0 : goes_deep(depth);
+    return below + frame[0];
+}
+
+static void deep(void *arg)
+{
+    (void)arg;
+    volatile int depth = 0;
+    goes_deep(&depth);
+}
+
+int app_main(void)
+{
+    ok(true, "up");
+    hk_timer_start(&timer, hk_now(), deep, NULL);
+    for (;;)
+        ;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tasks that change one graph: they allocate, read each other's slots, move references from slots to their stacks and back,
+ * copy and clear, hand objects over by roots, channels, arguments and results of tasks, die, and start cycles.
+ *
+ * Each object knows its number; whenever a task meets one, it compares it with the truth.
+ */
+#include "gc/hgc.h"
+#include "kernel/hk.h"
+#include "sim.h"
+#include "truth.h"
+#include "workload.h"
+
+enum { NODE = HGC_KIND_FIRST, TRACED, WORKERS_MAX = 5 };
+#define MAGIC 0x600dc0deu
+
+struct node {
+    uint32_t number, magic;
+    hgc_ref(struct node) slot[SLOTS];
+};
+
+static hgc_ref(struct node) roots[ROOTS];
+static hgc_ref(struct hgc_chan) chan;
+static uint32_t next_child;           /* atomic */
+
+/* ---- what a task sees ------------------------------------------------------------------------------------------- */
+
+static unsigned check(const struct node *p)
+{
+    unsigned number = p->number;
+    if (p->magic != MAGIC || number >= truth_count() || truth_address(number) != (uintptr_t)p)
+        sim_fail("I10: what was an object at %p holds %#x, %#x: it was freed or overwritten", (const void *)p, number,
+                 p->magic);
+    if (hgc_size(p) == 0)
+        sim_fail("I10: object %u at %p is held, and is not live", number, (const void *)p);
+    return number;
+}
+
+struct mutator {
+    struct node *local[LOCALS];
+    unsigned self;              /* row of truth_local */
+};
+
+static void hold(struct mutator *m, unsigned i, struct node *p)
+{
+    truth_open(truth_local(m->self, i));
+    m->local[i] = p;
+    truth_set(truth_local(m->self, i), p ? (int)check(p) : -1);
+}
+
+static struct node *make(struct mutator *m)
+{
+    struct node *p;
+    switch (sim_choose(8)) {
+    case 0:  p = hgc_alloc(HGC_AMBIGUOUS, sizeof *p + 16 * sim_choose(24)); break;
+    case 1:  p = hgc_alloc(NODE, 600 + 700 * sim_choose(4)); break;    /* large */
+    case 2:  p = hgc_alloc(TRACED, sizeof *p); break;
+    case 3:  p = hgc_alloc(NODE, sizeof *p); break;
+    default: p = hgc_new(NODE, sizeof *p); break;
+    }
+    if (!p)
+        return NULL;
+    if (p->magic || p->number)
+        sim_fail("a new object at %p is not zero: %#x, %#x", (void *)p, p->number, p->magic);
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (hgc_get(p->slot[i]))
+            sim_fail("slot %u of a new object at %p is not zero", i, (void *)p);
+    p->number = truth_new((uintptr_t)p, (unsigned)hgc_size(p), m->self);
+    p->magic = MAGIC;
+    return p;
+}
+
+static void set_slot(struct node *p, unsigned i, struct node *q)
+{
+    int *holder = truth_slot(check(p), i);
+    truth_open(holder);
+    hgc_set(&p->slot[i], q);
+    truth_set(holder, q ? (int)check(q) : -1);
+}
+
+static void set_root(unsigned i, struct node *q)
+{
+    truth_open(truth_root(i));
+    hgc_set(&roots[i], q);
+    truth_set(truth_root(i), q ? (int)check(q) : -1);
+}
+
+/* ---- what a task does ------------------------------------------------------------------------------------------- */
+
+static bool owns(struct mutator *m, const struct node *p)
+{
+    return p && truth_owner(check(p)) == m->self;
+}
+
+static void copy(struct mutator *m, struct node *to, struct node *from)
+{
+    if (to == from || !owns(m, to) || !owns(m, from))
+        return;
+    for (unsigned i = 0; i < SLOTS; i++)
+        truth_open(truth_slot(check(to), i));
+    hgc_copy(to->slot, from->slot, sizeof to->slot);
+    for (unsigned i = 0; i < SLOTS; i++)
+        truth_set(truth_slot(check(to), i), *truth_slot(check(from), i));
+}
+
+static void clear(struct mutator *m, struct node *p)
+{
+    if (!owns(m, p))
+        return;
+    for (unsigned i = 0; i < SLOTS; i++)
+        truth_open(truth_slot(check(p), i));
+    hgc_clear(p->slot, sizeof p->slot);
+    for (unsigned i = 0; i < SLOTS; i++)
+        truth_set(truth_slot(check(p), i), -1);
+}
+
+static void exchange(struct mutator *m, unsigned a, unsigned b)
+{
+    void *got = NULL;
+    if (m->local[a] && hgc_chan_send(hgc_get(chan), m->local[a], 0) == HGC_OK && sim_choose(2))
+        hold(m, a, NULL);
+    if (hgc_chan_recv(hgc_get(chan), &got, 0) == HGC_OK)
+        hold(m, b, got);
+}
+
+static void child(void *arg);
+
+static void give_birth(struct mutator *m, unsigned a)
+{
+    uint32_t row = amo_add_rlx(&next_child, 1);
+    if (row >= TASKS || !m->local[a])
+        return;
+    truth_set(truth_local(row, 0), (int)check(m->local[a]));        /* held by its argument, then by itself */
+    struct task *t;
+    if (hk_task_create(&t, NULL, child, m->local[a]) != HK_OK) {
+        truth_set(truth_local(row, 0), -1);
+        return;
+    }
+    void *result = NULL;
+    if (sim_choose(2))
+        hold(m, a, NULL);
+    hk_task_join(t, &result);
+    hold(m, a, result);
+    for (unsigned i = 0; i < LOCALS; i++)
+        truth_set(truth_local(row, i), -1);
+}
+
+static void step(struct mutator *m)
+{
+    unsigned a = sim_choose(LOCALS), b = sim_choose(LOCALS), i = sim_choose(SLOTS);
+    struct node *p = m->local[a], *q = m->local[b];
+    switch (sim_choose(16)) {
+    case 0: case 1: case 2:
+        if (p && owns(m, p) && q) {             /* from a slot to the stack, and the slot forgets it */
+            hold(m, b, hgc_get(p->slot[i]));
+            set_slot(p, i, NULL);
+        } else {
+            hold(m, a, make(m));
+        }
+        break;
+    case 3: case 4: case 5:
+        if (owns(m, p))
+            set_slot(p, i, q);
+        else
+            hold(m, a, make(m));
+        break;
+    case 6: case 7:
+        if (p)
+            hold(m, b, hgc_get(p->slot[i]));
+        break;
+    case 8: case 9:
+        hold(m, a, hgc_get(roots[sim_choose(ROOTS)]));
+        break;
+    case 10:
+        set_root(m->self * 2 % ROOTS + sim_choose(2), p);
+        break;
+    case 11:
+        hold(m, a, NULL);
+        break;
+    case 12:
+        hgc_collect(HGC_START);
+        break;
+    case 13:
+        if (p && q && sim_choose(2))
+            copy(m, p, q);
+        else
+            clear(m, p);
+        break;
+    case 14:
+        exchange(m, a, b);
+        break;
+    default:
+        if (sim_choose(4) == 0)
+            give_birth(m, a);
+        else
+            hk_yield();
+        break;
+    }
+}
+
+static __attribute__((noinline)) void mutate(unsigned self, unsigned steps, struct node *given)
+{
+    struct mutator m = {.self = self};
+    hold(&m, 0, given);
+    for (unsigned n = 0; n < steps; n++)
+        step(&m);
+    for (unsigned i = 0; i < LOCALS; i++)
+        if (m.local[i])
+            check(m.local[i]);
+    set_root(self * 2 % ROOTS, m.local[0]);
+    for (unsigned i = 0; i < LOCALS; i++)
+        hold(&m, i, NULL);
+}
+
+/* Its row: the one whose first local is what it was given.  Rows of children are its alone until it is joined. */
+static void child(void *arg)
+{
+    struct node *p = arg;
+    check(p);
+    for (unsigned n = sim_choose(6); n > 0; n--) {
+        struct node *q = hgc_get(p->slot[sim_choose(SLOTS)]);
+        if (q)
+            check(q);
+        if (sim_choose(3) == 0)
+            hk_yield();
+    }
+    hk_task_exit(p);
+}
+
+static void worker(void *arg)
+{
+    mutate((unsigned)(uintptr_t)arg, 12 + sim_choose(30), NULL);
+}
+
+/* ---- from outside ----------------------------------------------------------------------------------------------- */
+
+static void trace(void *object, size_t size, struct hgc_visitor *v)
+{
+    struct node *p = object;
+    (void)size;
+    for (unsigned i = 0; i < SLOTS; i++)
+        hgc_visit(v, hgc_get(p->slot[i]));
+}
+
+/* The graph as it is, against the truth. */
+static void compare(void)
+{
+    for (unsigned n = 0; n < truth_count(); n++)
+        if (truth_reachable(n)) {
+            struct node *p = (struct node *)truth_address(n);
+            check(p);
+            for (unsigned i = 0; i < SLOTS; i++) {
+                struct node *q = hgc_get(p->slot[i]);
+                if ((q ? (int)check(q) : -1) != *truth_slot(n, i))
+                    sim_fail("slot %u of object %u does not hold what was stored", i, n);
+            }
+        }
+}
+
+static void run_workers(void)
+{
+    struct task *task[WORKERS_MAX];
+    unsigned n = 2 + sim_choose(WORKERS_MAX - 1);
+    next_child = n;
+    for (unsigned i = 0; i < n; i++)
+        if (hk_task_create(&task[i], NULL, worker, (void *)(uintptr_t)i) != HK_OK)
+            sim_fail("no memory for a task");
+    for (unsigned i = 0; i < n; i++)
+        hk_task_join(task[i], NULL);
+}
+
+/* What is unreachable when a cycle begins is gone after two: all but what a stale word may hold. */
+static void all_gone(void)
+{
+    enum { STALE = 6 };
+    unsigned left = 0;
+    for (unsigned i = 0; i < ROOTS; i++)
+        set_root(i, NULL);
+    void *got;
+    while (hgc_chan_recv(hgc_get(chan), &got, 0) == HGC_OK)
+        ;
+    got = NULL;
+    hgc_collect(HGC_WAIT);
+    hgc_collect(HGC_WAIT);
+    for (unsigned n = 0; n < truth_count(); n++) {
+        const struct node *p = (const struct node *)truth_address(n);
+        if (hgc_size(p) && p->magic == MAGIC && p->number == n)
+            left++;
+    }
+    if (left > STALE)
+        sim_fail("%u of %u objects are still there two cycles after the last reference went", left, truth_count());
+}
+
+int graph(void)
+{
+    static const uint32_t node_map[1] = {HGC_MAP(struct node, slot) * 7};
+    truth_start();
+    workload_heap(64 * 1024);
+    hgc_kind(NODE, &(struct hgc_kind){.name = "node", .words = sizeof(struct node) / sizeof(void *), .map = node_map});
+    hgc_kind(TRACED, &(struct hgc_kind){.name = "traced", .trace = trace});
+    hgc_root_add(roots, sizeof roots);
+    hgc_root_add(&chan, sizeof chan);
+    hgc_set(&chan, hgc_chan_new(2));
+    run_workers();
+    compare();
+    hgc_collect(HGC_WAIT);
+    compare();
+    all_gone();
+    return 0;
+}

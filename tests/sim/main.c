@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs many schedules, one a seed, and tells of the first that fails.  Everything about a schedule follows from its seed
+ * and the options that were given.
+ */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/personality.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gc/hgc.h"
+#include "kernel/hk.h"
+#include "sim.h"
+#include "workload.h"
+
+static const struct {
+    const char *name;
+    int (*run)(void);
+} workloads[] = {
+    {"graph", graph},
+};
+enum { WORKLOADS = sizeof workloads / sizeof workloads[0], TRACES = 1 << 21 };
+enum { CYCLES, SHADES };        /* figures */
+
+static int only = -1;           /* constant during a schedule, as all of the options */
+
+int app_main(void)
+{
+    struct hgc_stats s;
+    unsigned which = only >= 0 ? (unsigned)only : sim_choose(WORKLOADS);
+    int status = workloads[which].run();
+    hgc_stats(&s);
+    sim_figure(CYCLES, s.cycles);
+    sim_figure(SHADES, s.shades);
+    return status;
+}
+
+void workload_heap(size_t bytes)
+{
+    struct hgc_config config = {.size = bytes, .base = hk_mem_alloc(bytes)};
+    config.verify = sim_choose(2);
+    config.stress = sim_choose(4) == 0 ? 5 + sim_choose(20) : 0;
+    config.percent = 20 + 40 * sim_choose(5);
+    config.min_trigger = 4096 * (1 + sim_choose(4));
+    if (!config.base || hgc_init(&config) != HGC_OK)
+        sim_fail("hgc_init failed");
+}
+
+/* ---- options ---------------------------------------------------------------------------------------------------- */
+
+static const char *const strategies[] = {"random", "pct", "rr"};
+
+struct options {
+    uint64_t seed, seeds;
+    double seconds;
+    int strategy, weak, race;   /* -1: by seed */
+    unsigned print;
+    bool quiet;
+};
+
+static _Noreturn void usage(void)
+{
+    fprintf(stderr, "usage: sim [--seed N] [--seeds N] [--seconds S] [--strategy random|pct|rr] [--weak 0|1] [--race 0|1]\n"
+                    "           [--workload NAME] [--print EVENTS] [--quiet]\nworkloads:");
+    for (unsigned i = 0; i < WORKLOADS; i++)
+        fprintf(stderr, " %s", workloads[i].name);
+    fprintf(stderr, "\n");
+    exit(2);
+}
+
+static int find(const char *name, const char *const *names, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(name, names[i]) == 0)
+            return i;
+    usage();
+}
+
+static int find_workload(const char *name)
+{
+    for (int i = 0; i < WORKLOADS; i++)
+        if (strcmp(name, workloads[i].name) == 0)
+            return i;
+    usage();
+}
+
+static struct options parse(int argc, char **argv)
+{
+    static const struct option names[] = {
+        {"seed", 1, 0, 's'}, {"seeds", 1, 0, 'n'}, {"seconds", 1, 0, 't'}, {"strategy", 1, 0, 'S'}, {"weak", 1, 0, 'w'},
+        {"race", 1, 0, 'r'}, {"workload", 1, 0, 'W'}, {"print", 1, 0, 'p'}, {"quiet", 0, 0, 'q'}, {0, 0, 0, 0},
+    };
+    struct options o = {.seed = 1, .seeds = 1000, .seconds = 1e9, .strategy = -1, .weak = -1, .race = -1};
+    for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
+        switch (c) {
+        case 's': o.seed = strtoull(optarg, NULL, 0); break;
+        case 'n': o.seeds = strtoull(optarg, NULL, 0); break;
+        case 't': o.seconds = atof(optarg); break;
+        case 'S': o.strategy = find(optarg, strategies, 3); break;
+        case 'w': o.weak = atoi(optarg) != 0; break;
+        case 'r': o.race = atoi(optarg) != 0; break;
+        case 'W': only = find_workload(optarg); break;
+        case 'p': o.print = (unsigned)atoi(optarg); break;
+        case 'q': o.quiet = true; break;
+        default:  usage();
+        }
+    if (optind != argc || o.seeds == 0)
+        usage();
+    return o;
+}
+
+static struct sim_config config_of(const struct options *o, uint64_t seed)
+{
+    static const enum sim_strategy mix[8] = {[5] = SIM_PCT, SIM_PCT, SIM_ROUND_ROBIN};
+    uint64_t x = (seed + 1) * 0x9e3779b97f4a7c15u;
+    x ^= x >> 29;
+    return (struct sim_config){
+        .seed = seed,
+        .strategy = o->strategy >= 0 ? (enum sim_strategy)o->strategy : mix[x % 8],
+        .harts = 2 + (unsigned)(x >> 8) % 3,
+        .weak = o->weak >= 0 ? o->weak != 0 : (x >> 16) % 2 != 0,
+        .race = o->race >= 0 ? o->race != 0 : (x >> 20) % 4 == 0,
+        .steps_max = 2000000,
+    };
+}
+
+/* ---- figures ---------------------------------------------------------------------------------------------------- */
+
+struct figures {
+    uint64_t runs, counted, steps, twice;
+    uint32_t decisions[1 << 16];        /* how many schedules had so many, the last: as many or more */
+    uint64_t traces[TRACES];            /* open hash of hashes; 0: free */
+    uint64_t by_strategy[SIM_STRATEGIES];
+};
+
+static bool seen_before(struct figures *f, uint64_t hash)
+{
+    if (f->runs > TRACES / 2)
+        return false;
+    for (uint64_t i = hash;; i++) {
+        uint64_t *t = &f->traces[i % TRACES];
+        if (*t == hash)
+            return true;
+        if (*t == 0) {
+            *t = hash;
+            return false;
+        }
+    }
+}
+
+static void count(struct figures *f, const struct sim_config *c, const struct sim_result *r)
+{
+    f->runs++;
+    f->steps += r->steps;
+    f->by_strategy[c->strategy]++;
+    f->twice += seen_before(f, r->hash | 1);
+    if (r->figure[CYCLES] == 0 || r->figure[SHADES] == 0)
+        return;
+    f->counted++;
+    f->decisions[r->decisions < 65535 ? r->decisions : 65535]++;
+}
+
+static unsigned median(const struct figures *f)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < 65536; i++)
+        if ((n += f->decisions[i]) * 2 > f->counted)
+            return i;
+    return 0;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void report(const struct figures *f, double seconds)
+{
+    printf("%lu schedules without a failure: %lu random, %lu pct, %lu round robin; %.0f a second, %.0f steps each\n",
+           (unsigned long)f->runs, (unsigned long)f->by_strategy[SIM_RANDOM], (unsigned long)f->by_strategy[SIM_PCT],
+           (unsigned long)f->by_strategy[SIM_ROUND_ROBIN], (double)f->runs / seconds, (double)f->steps / (double)f->runs);
+    printf("%lu hold a concurrent cycle with a shade by the program; median %u decisions; %.2f %% of the traces are duplicates\n",
+           (unsigned long)f->counted, median(f), 100.0 * (double)f->twice / (double)f->runs);
+}
+
+static void tell(const struct options *o, const struct sim_config *c, const struct sim_result *r)
+{
+    printf("sim: seed %lu failed after %lu steps (%s, %u harts%s%s): %s\n", (unsigned long)c->seed, (unsigned long)r->steps,
+           strategies[c->strategy], c->harts, c->weak ? ", weak memory" : "", c->race ? ", race detector" : "", r->why);
+    printf("again: make sim SEED=%lu SEEDS=1 SIMFLAGS='--print 200", (unsigned long)c->seed);
+    if (o->strategy >= 0)
+        printf(" --strategy %s", strategies[o->strategy]);
+    if (o->weak >= 0)
+        printf(" --weak %d", o->weak);
+    if (o->race >= 0)
+        printf(" --race %d", o->race);
+    if (only >= 0)
+        printf(" --workload %s", workloads[only].name);
+    printf("'\n");
+    if (o->print)
+        sim_print(o->print);
+}
+
+/* ---- running ---------------------------------------------------------------------------------------------------- */
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+    (void)context;
+    sim_fail("signal %d at address %p", sig, info->si_addr);
+}
+
+static void catch_faults(void)
+{
+    enum { SIZE = 64 * 1024 };
+    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    stack_t stack = {.ss_sp = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), .ss_size = SIZE};
+    sigaltstack(&stack, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGILL, &action, NULL);
+    sigaction(SIGFPE, &action, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = parse(argc, argv);
+    struct figures *f = mmap(NULL, sizeof *f, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct sim_result r;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    catch_faults();
+    sim_init();
+    double start = now();
+    for (uint64_t i = 0; i < o.seeds && (i % 64 || now() - start < o.seconds); i++) {
+        struct sim_config c = config_of(&o, o.seed + i);
+        sim_run(&c, &r);
+        if (r.failed) {
+            tell(&o, &c, &r);
+            return 1;
+        }
+        count(f, &c, &r);
+    }
+    if (!o.quiet)
+        report(f, now() - start);
+    return 0;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the workloads share.  Each is a program that returns 0, or ends the schedule with sim_fail. */
+#ifndef WORKLOAD_H
+#define WORKLOAD_H
+
+#include <stddef.h>
+
+int graph(void);
+
+/* Starts the collector on so many bytes, with settings of the schedule's choice. */
+void workload_heap(size_t bytes);
+
+#endif
