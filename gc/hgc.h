@@ -13,6 +13,9 @@
  *      past its end.  A precise reference field points to or into its object.
  *   5. Between tasks, references pass through heap fields, registered roots, hgc_chan, the argument of hk_task_create and
  *      the result of hk_task_exit; not through other kernel channels or memory that the collector does not know.
+ *      hgc_set orders nothing: a task that makes an object visible to tasks on other harts by a plain field or root, without
+ *      a lock, puts fence_ww() between the object's first stores and that hgc_set.  (What the collector itself knows of the
+ *      object, its zeroes too, is in order without it.)
  *   6. Interrupt handlers and critical or pinned sections neither allocate nor store references.
  *
  * Contexts: "task" is a task outside critical and pinned sections; "any" is any.

@@ -247,6 +247,8 @@ int main(int argc, char **argv)
         }
         count(f, &c, &r);
     }
+    if (o.print)
+        sim_print(o.print);
     if (!o.quiet)
         report(f, now() - start);
     return 0;
