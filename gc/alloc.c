@@ -24,7 +24,7 @@ static bool told_to_fail(void)
         return false;
     }
     uint32_t count = ld_rlx(&gc.fail_count);
-    return count && cas_acq(&gc.fail_count, count, count - 1);
+    return count && cas_acq(&gc.fail_count, count, count - 1);      /* [L-none: only the atomicity counts] */
 }
 
 void hgc_fail_alloc(unsigned n, unsigned count)

@@ -32,7 +32,7 @@ struct hgc_chan *hgc_chan_new(unsigned capacity)
 static int wait_for(struct hgc_chan *c, struct hk_sem *s, uint64_t timeout_ns)
 {
     if (hk_sem_wait(s, timeout_ns) != HK_OK)
-        return ld_acq(&c->closed) ? HGC_ECLOSED : HGC_ETIMEOUT;
+        return ld_acq(&c->closed) ? HGC_ECLOSED : HGC_ETIMEOUT;     /* [L-mp.acq] */
     return HGC_OK;
 }
 
@@ -76,7 +76,7 @@ void hgc_chan_close(struct hgc_chan *c)
 {
     hal_crit_t k = spin_lock_crit(&c->lock);
     bool before = ld_rlx(&c->closed);
-    st_rel(&c->closed, 1);
+    st_rel(&c->closed, 1);              /* [L-mp.rel] */
     spin_unlock_crit(&c->lock, k);
     if (before)
         return;

@@ -19,7 +19,8 @@ bool cycle_quiet(void)
     /* Work first, then who might be at it: a taker counts itself active before it takes. */
     if (root_any() || markq_any())
         return false;
-    fence_rr();
+    fence_rr();                         /* [L-quiet-take.rr] */
+    /* [L-quiet-leave.acq, L-countdown.acq] */
     return ld_acq(&gc.active) == 0 && ld_acq(&gc.jobs_open) == 0 && !root_any() && !markq_any();
 }
 
@@ -142,11 +143,11 @@ static void end(void)
 /* Several workers may find it quiet; one tries.  If it gives up it goes on as a worker, and whoever leaves last tries. */
 void cycle_try_end(void)
 {
-    if (!cycle_quiet() || !cas_acq(&gc.terminating, 0, 1))
+    if (!cycle_quiet() || !cas_acq(&gc.terminating, 0, 1))      /* [L-spinlock.acq] */
         return;
     if (ld_rlx(&hgc_phase) == GC_MARK && cycle_quiet())
         end();
-    st_rel(&gc.terminating, 0);
+    st_rel(&gc.terminating, 0);         /* [L-spinlock.rel] */
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
@@ -154,7 +155,7 @@ void cycle_try_end(void)
 /* Until cycle n, which has begun, has finished. */
 void cycle_wait(uint32_t n)
 {
-    while ((int32_t)(ld_acq(&gc.finished) - n) < 0)
+    while ((int32_t)(ld_acq(&gc.finished) - n) < 0)     /* [L-none: written in a stop, so L-stop.resume orders it] */
         hk_event_wait(&gc.done[n & 1], HK_FOREVER);
 }
 

@@ -12,21 +12,21 @@ bool find_object(uintptr_t p, struct object *o)
     if (off >= gc.bytes)
         return false;
     struct block *b = &gc.blocks[off >> HGC_BLOCK_SHIFT];
-    uint32_t state = ld_acq(&b->state);
+    uint32_t state = ld_acq(&b->state);     /* [L-mp.acq] */
     if (state == BLOCK_SMALL) {
         const struct class_entry *c = &gc_classes[b->class];
         unsigned grain = (unsigned)(off & (HGC_BLOCK - 1)) / GRAIN;
         unsigned cell = (grain * c->inverse) >> 20;
         if (cell >= c->cells || !(ld_rlx(&b->live[cell / WORD_BITS]) >> (cell % WORD_BITS) & 1))
             return false;
-        fence_rr();
+        fence_rr();                     /* [L-run-zero.rr] */
         o->block = b;
         o->cell = cell;
         return true;
     }
     if (state == BLOCK_TAIL) {
         b = &gc.blocks[hal_dependent(ld_rlx(&b->large.blocks_or_head))];
-        state = ld_acq(&b->state);
+        state = ld_acq(&b->state);      /* [L-mp.acq] */
     }
     if (state != BLOCK_LARGE)
         return false;

@@ -34,7 +34,7 @@ uint32_t free_take_one(void)
         i = w * WORD_BITS + bits_lowest(map);
         st_rlx(&gc.free_map[w], map & (map - 1));
         summarise(w);
-        gc.free_count--;
+        own_add(&gc.free_count, -1);
     }
     spin_unlock(&gc.free_lock);
     return i;
@@ -53,7 +53,7 @@ static bool claim(uint32_t from, uint32_t to)
             bits_clear(gc.free_map, at, end);
             for (uint32_t w = at / WORD_BITS; w <= (end - 1) / WORD_BITS; w++)
                 summarise(w);
-            gc.free_count -= end - at;
+            own_add(&gc.free_count, at - end);
         }
         spin_unlock_crit(&gc.free_lock, c);
         if (!whole) {
@@ -105,9 +105,9 @@ void free_give(uint32_t index)
     uint32_t w = index / WORD_BITS;
     uintptr_t bit = (uintptr_t)1 << (index % WORD_BITS);
     hk_assert(!(gc.free_map[w] & bit));
-    st_rel(&gc.blocks[index].state, BLOCK_FREE);
+    st_rel(&gc.blocks[index].state, BLOCK_FREE);    /* [L-none: free_lock orders it for who takes the block] */
     st_rlx(&gc.free_map[w], gc.free_map[w] | bit);
     bits_set(gc.free_summary, w, w + 1);
-    gc.free_count++;
+    own_add(&gc.free_count, 1);
     spin_unlock(&gc.free_lock);
 }

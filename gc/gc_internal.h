@@ -295,6 +295,15 @@ void *large_take(unsigned kind, size_t size);
 /* Gives the blocks of an unmarked large object back.  Outside critical sections; the caller has made it RESERVED. */
 void large_release(struct block *b);
 
+/* A new object's address, which the compiler cannot compute again from other values.  Inside the critical section that
+ * publishes the object: from the section's end on a cycle may begin, and the address in a register or on the stack is the
+ * only reference to the object.  A descriptor, or a base and an index from which the address is computed later, is none. */
+static inline void *newborn(uintptr_t address)
+{
+    __asm__ volatile("" : "+r"(address));
+    return (void *)address;
+}
+
 void gc_count_used(uintptr_t bytes);
 
 /* ---- marking: mark.c, queue.c, root.c, worker.c ------------------------------------------------------------------ */

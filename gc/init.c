@@ -90,7 +90,7 @@ int hgc_kind(unsigned kind, const struct hgc_kind *k)
     if (gc_kinds[kind].used)
         return HGC_EBUSY;
     gc_kinds[kind].k = *k;
-    fence_ww();
+    fence_ww();                         /* [L-none: the program lets no task allocate before, and orders that] */
     gc_kinds[kind].used = true;
     return HGC_OK;
 }

@@ -20,6 +20,7 @@ void *large_take(unsigned kind, size_t size)
         struct block *t = b + i;
         t->large.blocks_or_head = first;
         t->kind = (uint16_t)kind;
+        /* [L-mp.rel] */
         st_rel(&t->state, i ? BLOCK_TAIL : BLOCK_RESERVED);    /* partner: find.c; the head is not published yet */
     }
     memset((void *)block_address(b), 0, n << HGC_BLOCK_SHIFT);
@@ -27,6 +28,7 @@ void *large_take(unsigned kind, size_t size)
     hal_crit_t c = hal_crit_enter();
     struct gc_hart *g = gc_self();
     size_t bytes = n << HGC_BLOCK_SHIFT;
+    void *p = newborn(block_address(b));
     b->large.blocks_or_head = n;
     st_rlx(&b->large.cursor, 0);
     st_rlx(&b->large.marked, 0);
@@ -37,12 +39,12 @@ void *large_take(unsigned kind, size_t size)
 #endif
         own_add(&g->black_bytes, bytes);
     }
-    st_rel(&b->state, BLOCK_LARGE);     /* everything before it; partner: find.c */
-    fence_ww();                         /* and before any pointer to it */
+    st_rel(&b->state, BLOCK_LARGE);     /* everything before it; partner: find.c [L-mp.rel, L-sweep-new.rel] */
+    fence_ww();                         /* and before any pointer to it [L-publish.ww] */
     own_add(&g->alloc_bytes, bytes);
     gc_count_used(bytes);
     hal_crit_exit(c);
-    return (void *)block_address(b);
+    return p;
 }
 
 void large_release(struct block *b)

@@ -16,7 +16,7 @@
 
 static void enqueue(struct block *b)
 {
-    if (amo_swap_ar(&b->queued, 1) == 0)
+    if (amo_swap_ar(&b->queued, 1) == 0)    /* [L-queued.rel, L-queued-owner.acq] */
         markq_push(b);
 }
 
@@ -135,7 +135,9 @@ static bool scan_small(struct block *b)
         if (!todo)
             continue;
         any = true;
+        /* [L-run-zero.rr] */
         fence_rr();                     /* bits before the zeroes of a new run; partner: fence w,w in run.c */
+        /* [L-none: its owner's alone; `queued` orders owners] */
         amo_or_ar(&b->scan[w], todo);   /* before the objects are read */
         for (; todo; todo &= todo - 1) {
             struct object o = {b, w * WORD_BITS + bits_lowest(todo)};
@@ -159,8 +161,8 @@ static void mark_small(struct block *b)
     for (;;) {
         while (scan_small(b)) {
         }
-        amo_swap_ar(&b->queued, 0);
-        if (!grey_left(b) || amo_swap_ar(&b->queued, 1) != 0)
+        amo_swap_ar(&b->queued, 0);     /* [L-queued.acq, L-queued-owner.rel] */
+        if (!grey_left(b) || amo_swap_ar(&b->queued, 1) != 0)       /* [L-queued-owner.acq] */
             return;
     }
 }
@@ -175,18 +177,18 @@ static void mark_large(struct block *b)
     for (;;) {
         uintptr_t at = ld_rlx(&b->large.cursor);
         if (at >= size) {
-            amo_swap_ar(&b->queued, 0);
-            if (ld_rlx(&b->large.cursor) >= size || amo_swap_ar(&b->queued, 1) != 0)
+            amo_swap_ar(&b->queued, 0);     /* [L-queued.acq] */
+            if (ld_rlx(&b->large.cursor) >= size || amo_swap_ar(&b->queued, 1) != 0)    /* [L-queued-owner.acq] */
                 return;
             continue;
         }
         uintptr_t end = size - at > step ? at + step : size;
-        if (!cas_full(&b->large.cursor, at, end))
+        if (!cas_full(&b->large.cursor, at, end))       /* [L-none: only the atomicity counts] */
             continue;
         if (end < size)
             markq_push(b);
         else
-            amo_swap_ar(&b->queued, 0);
+            amo_swap_ar(&b->queued, 0);     /* [L-none: a large object is queued once a cycle] */
         scan_object(&o, start + at, start + end);
         return;
     }

@@ -13,11 +13,12 @@ void markq_push(struct block *b)
 {
     hal_crit_t c = hal_crit_enter();
     struct gc_hart *g = gc_self();
+    /* [L-markq-reuse.acq] */
     uint32_t tail = ld_rlx(&g->tail), head = ld_acq(&g->head);     /* acq: the slot was read before head moved */
     bool first = tail == head;
     if (tail - head < QUEUE_SIZE) {
         st_rlx(&g->queue[tail % QUEUE_SIZE], block_index(b));
-        st_rel(&g->tail, tail + 1);     /* item before tail; partner: ld_acq tail in take_from */
+        st_rel(&g->tail, tail + 1);     /* item before tail; partner: ld_acq tail in take_from [L-markq.rel] */
     } else {
         spin_lock(&gc.overflow_lock);
         b->next = gc.overflow;
@@ -33,11 +34,11 @@ void markq_push(struct block *b)
 static struct block *take_from(struct gc_hart *g)
 {
     for (;;) {
-        uint32_t head = ld_acq(&g->head);
-        if (ld_acq(&g->tail) == head)
+        uint32_t head = ld_acq(&g->head);       /* [L-markq-order.acq] */
+        if (ld_acq(&g->tail) == head)       /* [L-markq.acq] */
             return NULL;
         uint32_t item = ld_rlx(&g->queue[head % QUEUE_SIZE]);
-        if (cas_full(&g->head, head, head + 1))
+        if (cas_full(&g->head, head, head + 1))     /* [L-markq-reuse.rel] */
             return &gc.blocks[item];
     }
 }
@@ -76,6 +77,7 @@ bool markq_any(void)
 {
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         struct gc_hart *g = gc_of(hal_hart(i));
+        /* [L-none: a look; the fences of cycle_quiet and idle.c order it] */
         if (ld_acq(&g->tail) != ld_acq(&g->head))
             return true;
     }

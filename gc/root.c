@@ -17,6 +17,7 @@ int hgc_root_add(const void *base, size_t bytes)
     int r = HGC_ENOMEM;
     if (gc.nroots < ROOTS_MAX) {
         gc.roots[gc.nroots] = (struct root_range){(uintptr_t)base, bytes};
+        /* [L-none: root_lock, and the stop in which they are counted, order it] */
         st_rel(&gc.nroots, gc.nroots + 1);
         r = HGC_OK;
     }
@@ -94,7 +95,7 @@ static void scan_claimed(struct task *t)
     }
     st_rlx(&t->gc_seen, ld_rlx(&gc.cycle));
     task_unclaim(t);
-    amo_add_rel(&gc.jobs_open, -1);     /* after all that it marked; partner: cycle_quiet */
+    amo_add_rel(&gc.jobs_open, -1);     /* after all that it marked; partner: cycle_quiet [L-countdown.rel] */
 }
 
 void root_claimed(struct task *t)
@@ -109,7 +110,7 @@ void root_claimed(struct task *t)
 void root_died(struct task *t)
 {
     if (ld_rlx(&t->claim_want)) {
-        amo_add_rel(&gc.jobs_open, -1);
+        amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
         hart_wake_one();                /* it may have been the last thing open */
     }
 }
@@ -150,7 +151,7 @@ static void task_job(unsigned slot)
     case TASK_NONE:
         break;
     }
-    amo_add_rel(&gc.jobs_open, -1);
+    amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
 }
 
 /* ---- jobs -------------------------------------------------------------------------------------------------------- */
@@ -159,7 +160,7 @@ static void range_job(unsigned i)
 {
     for (uintptr_t p = gc.roots[i].base, end = p + gc.roots[i].bytes; p < end; p += WORD)
         mark_word(ld_rlx((uintptr_t *)p));
-    amo_add_rel(&gc.jobs_open, -1);
+    amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
 }
 
 static struct task *take_claimed(void)

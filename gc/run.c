@@ -17,8 +17,8 @@
 static void freshen(struct partial_list *l)
 {
     if (l->cycle != gc.sweep_cycle) {
-        l->cycle = gc.sweep_cycle;
-        l->head = NO_BLOCK;
+        st_rlx(&l->head, NO_BLOCK);
+        st_rlx(&l->cycle, gc.sweep_cycle);
     }
 }
 
@@ -63,7 +63,7 @@ static struct block *block_new(unsigned id)
     b->kind = (uint16_t)(id / HGC_CLASSES);
     b->class = (uint16_t)(id % HGC_CLASSES);
     st_rlx(&b->swept, gc.sweep_cycle);
-    st_rel(&b->state, BLOCK_SMALL);     /* partner: find.c */
+    st_rel(&b->state, BLOCK_SMALL);     /* partner: find.c [L-mp.rel, L-sweep-new.rel] */
     return b;
 }
 
@@ -102,7 +102,7 @@ void *run_take(unsigned id)
     uintptr_t start = block_address(b) + (uintptr_t)from * c->cell;
     size_t bytes = (size_t)(to - from) * c->cell;
     memset((void *)start, 0, bytes);
-    fence_ww();                         /* zeroes before live: partner fence r,r in find.c */
+    fence_ww();                         /* zeroes before live: partner fence r,r in find.c [L-run-zero.ww] */
     bits_set(b->live, from, to);
     if (gc_is_on()) {
 #ifndef HGC_FAULT_BLACK
@@ -110,7 +110,7 @@ void *run_take(unsigned id)
 #endif
         own_add(&g->black_bytes, bytes);
     }
-    fence_ww();                         /* bits before any pointer into the run */
+    fence_ww();                         /* bits before any pointer into the run [L-publish.ww] */
     if (bits_zero(b->live, to, c->cells) < c->cells)
         partial_push(b);
 
@@ -119,7 +119,7 @@ void *run_take(unsigned id)
     g->runs[id].cur = start + c->cell;
     own_add(&g->alloc_bytes, bytes);
     gc_count_used(bytes);
-    return (void *)start;
+    return newborn(start);
 }
 
 void run_blacken(struct gc_hart *g)

@@ -29,7 +29,7 @@ static void sweep_small(struct block *b)
         any |= m;
         holes |= ~m & bits_valid(w, c->cells);
     }
-    st_rel(&b->swept, gc.sweep_cycle);
+    st_rel(&b->swept, gc.sweep_cycle);      /* [L-none: the locks of the partial lists and the free map order it] */
     if (!any)
         free_give(block_index(b));
     else if (holes)
@@ -45,7 +45,7 @@ static bool sweep_large(struct block *b)
         st_rlx(&b->large.cursor, 0);
         return false;
     }
-    st_rel(&b->state, BLOCK_RESERVED);
+    st_rel(&b->state, BLOCK_RESERVED);      /* [L-none: the lock in free_give orders it] */
     return true;
 }
 
@@ -54,8 +54,8 @@ static void sweep_block(struct block *b)
     bool dead = false;
     hal_crit_t c = hal_crit_enter();
     hk_assert(!gc_is_on());
-    uint32_t state = ld_acq(&b->state);
-    if (ld_acq(&b->swept) != gc.sweep_cycle) {
+    uint32_t state = ld_acq(&b->state);     /* [L-sweep-new.acq] */
+    if (ld_acq(&b->swept) != gc.sweep_cycle) {      /* [L-none: who passes over the block reads no more of it] */
         if (state == BLOCK_SMALL)
             sweep_small(b);
         else if (state == BLOCK_LARGE)
@@ -81,14 +81,14 @@ bool sweep_some(unsigned blocks)
         }
     }
     if (done)
-        amo_add_rel(&gc.sweep_left, -done);     /* partner: sweep_done */
+        amo_add_rel(&gc.sweep_left, -done);     /* partner: sweep_done [L-countdown.rel] */
     hart_unpin();
     return more;
 }
 
 bool sweep_done(void)
 {
-    return ld_acq(&gc.sweep_left) == 0;
+    return ld_acq(&gc.sweep_left) == 0;     /* [L-countdown.acq] */
 }
 
 void sweep_finish(void)

@@ -18,6 +18,7 @@ static bool work_any(void)
 static void drain(void)
 {
     hart_pin();
+    /* [L-quiet-take.acq] */
     amo_add_ar(&gc.active, 1);          /* before it takes; partner: cycle_quiet reads work first, then active */
     struct gc_hart *g = gc_self();
     uint64_t begin = hal_time_ns();
@@ -35,7 +36,7 @@ static void drain(void)
     uint64_t ns = hal_time_ns() - begin;
     g->worker_ns += ns;
     own_add(&g->worker_us, ns / 1000);
-    amo_add_ar(&gc.active, -1);
+    amo_add_ar(&gc.active, -1);         /* [L-quiet-leave.rel, L-last-one.rel, L-last-one.acq] */
     hart_unpin();
 }
 

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "kernel/hart.h"
 #include "sim_internal.h"
 
 enum { MEMORY = 1 << 20, TRAP_STACK = 128 * 1024, PAGE = 4096 };
@@ -217,6 +216,12 @@ void hal_console_write(const char *s, size_t n)
 {
     for (size_t i = 0; i < n && sim->out_len < sizeof sim->out - 1; i++)
         sim->out[sim->out_len++] = s[i];
+}
+
+const char *sim_console(void)
+{
+    sim->out[sim->out_len] = 0;
+    return sim->out;
 }
 
 int hal_console_getc(void)

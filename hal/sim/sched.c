@@ -28,7 +28,7 @@ void sim_sched_init(void)
     sim->take_in = chances[sim_choose(7)] / 2;
     sim->drain_in = chances[sim_choose(6)];
     sim->stale_in = chances[sim_choose(4)];
-    sim->plain_in = sim_choose(2) ? 16 : 256;
+    sim->plain_in = sim_choose(4) ? 512 : 16;
     sim->plain_left = 1;
     sim->step_ns = 20u << sim_choose(5);
     sim->quantum = 1 + sim_choose(40);

@@ -4,7 +4,6 @@
  * task back to the start, on whatever hart it is then, before anything of the sequence has had an effect.
  */
 #include "hal_seq.h"
-#include "kernel/hart.h"
 #include "sim_internal.h"
 
 #define PC ((uintptr_t)__builtin_return_address(0))

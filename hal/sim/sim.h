@@ -42,6 +42,9 @@ void sim_run(const struct sim_config *config, struct sim_result *result);
 /* Prints the last `n` events of the schedule that has just run, one a line: step, hart, what, address, value, pc. */
 void sim_print(unsigned n);
 
+/* What it wrote to its console. */
+const char *sim_console(void);
+
 /* For workloads, from any task. */
 /* A decision of the schedule: 0 .. n - 1. */
 unsigned sim_choose(unsigned n);

@@ -2,8 +2,6 @@
 /* What has happened: a ring of events, printed after a failure. */
 #include <stdio.h>
 
-#include "kernel/hart.h"
-#include "kernel/task.h"
 #include "sim_internal.h"
 
 void sim_event(const char *what, uintptr_t addr, uint64_t value, uintptr_t pc)

@@ -146,6 +146,23 @@ static void give_birth(struct mutator *m, unsigned a)
         truth_set(truth_local(row, i), -1);
 }
 
+/* A cycle begins, and the task goes on with moves that only a barrier makes known to it. */
+static void cycle(struct mutator *m)
+{
+    hgc_collect(HGC_START);
+    for (unsigned n = 1 + sim_choose(4); n > 0; n--) {
+        unsigned root = m->self * 2 % ROOTS;
+        struct node *p = hgc_get(roots[root]);
+        hold(m, 0, p);
+        if (!p)
+            return;
+        hold(m, 1, hgc_get(p->slot[sim_choose(SLOTS)]));
+        set_root(root, m->local[1]);            /* p lives in the stack alone */
+        if (m->local[1] && owns(m, m->local[1]))
+            set_slot(m->local[1], sim_choose(SLOTS), p);
+    }
+}
+
 static void step(struct mutator *m)
 {
     unsigned a = sim_choose(LOCALS), b = sim_choose(LOCALS), i = sim_choose(SLOTS);
@@ -179,7 +196,7 @@ static void step(struct mutator *m)
         hold(m, a, NULL);
         break;
     case 12:
-        hgc_collect(HGC_START);
+        cycle(m);
         break;
     case 13:
         if (p && q && sim_choose(2))

@@ -23,7 +23,7 @@ static const struct {
     const char *name;
     int (*run)(void);
 } workloads[] = {
-    {"graph", graph},
+    {"graph", graph}, {"sync", sync_scenes}, {"handover", handover},
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], TRACES = 1 << 21 };
 enum { CYCLES, SHADES };        /* figures */
@@ -38,6 +38,7 @@ int app_main(void)
     hgc_stats(&s);
     sim_figure(CYCLES, s.cycles);
     sim_figure(SHADES, s.shades);
+    sim_figure(2, s.slow_sets);
     return status;
 }
 
@@ -191,10 +192,25 @@ static void report(const struct figures *f, double seconds)
            (unsigned long)f->counted, median(f), 100.0 * (double)f->twice / (double)f->runs);
 }
 
+/* The lines of the source that the text names by pc. */
+static void print_lines(const char *text)
+{
+    char command[256];
+    for (const char *at = text; (at = strstr(at, "pc 0x")); at += 5) {
+        snprintf(command, sizeof command, "addr2line -psfe /proc/%d/exe %#lx 2>/dev/null", (int)getpid(),
+                 strtoul(at + 3, NULL, 0));
+        printf("%s: ", strtok(strdup(at + 3), " ,"));
+        fflush(stdout);
+        if (system(command) != 0)
+            printf("(addr2line knows the line)\n");
+    }
+}
+
 static void tell(const struct options *o, const struct sim_config *c, const struct sim_result *r)
 {
     printf("sim: seed %lu failed after %lu steps (%s, %u harts%s%s): %s\n", (unsigned long)c->seed, (unsigned long)r->steps,
            strategies[c->strategy], c->harts, c->weak ? ", weak memory" : "", c->race ? ", race detector" : "", r->why);
+    print_lines(r->why);
     printf("again: make sim SEED=%lu SEEDS=1 SIMFLAGS='--print 200", (unsigned long)c->seed);
     if (o->strategy >= 0)
         printf(" --strategy %s", strategies[o->strategy]);
@@ -205,8 +221,10 @@ static void tell(const struct options *o, const struct sim_config *c, const stru
     if (only >= 0)
         printf(" --workload %s", workloads[only].name);
     printf("'\n");
-    if (o->print)
+    if (o->print) {
         sim_print(o->print);
+        printf("console:\n%s", sim_console());
+    }
 }
 
 /* ---- running ---------------------------------------------------------------------------------------------------- */
@@ -246,6 +264,7 @@ int main(int argc, char **argv)
             return 1;
         }
         count(f, &c, &r);
+        if (getenv("DBG")) printf("%lu cycles %lu shades %lu slow %lu\n", c.seed, r.figure[0], r.figure[1], r.figure[2]);
     }
     if (o.print)
         sim_print(o.print);

@@ -11,6 +11,7 @@ struct truth {
     struct {
         uintptr_t at;
         unsigned size, owner;
+        int holds;
         int slot[SLOTS];
     } node[NODES];
     unsigned nodes;
@@ -40,6 +41,8 @@ uintptr_t truth_address(unsigned node) { return truth()->node[node].at; }
 unsigned truth_count(void) { return truth()->nodes; }
 void truth_open(int *holder) { *holder = OPEN; }
 void truth_set(int *holder, int node) { *holder = node; }
+void truth_hold(unsigned node) { truth()->node[node].holds++; }
+void truth_drop(unsigned node) { truth()->node[node].holds--; }
 
 static void reach(struct truth *t, unsigned *n, int node)
 {
@@ -58,6 +61,9 @@ static void reach_all(struct truth *t)
     for (unsigned i = 0; i < TASKS; i++)
         for (unsigned k = 0; k < LOCALS; k++)
             reach(t, &n, t->local[i][k]);
+    for (unsigned i = 0; i < t->nodes; i++)
+        if (t->node[i].holds > 0)
+            reach(t, &n, (int)i);
     while (n > 0) {
         unsigned node = t->stack[--n];
         for (unsigned k = 0; k < SLOTS; k++)

@@ -27,6 +27,9 @@ unsigned truth_count(void);
 /* The store that makes `holder` refer to `node` (-1: none) begins; has been done. */
 void truth_open(int *holder);
 void truth_set(int *holder, int node);
+/* It is held otherwise, once more or less: by what passes it on, for example. */
+void truth_hold(unsigned node);
+void truth_drop(unsigned node);
 /* Must it be there? */
 int truth_reachable(unsigned node);
 

@@ -6,6 +6,8 @@
 #include <stddef.h>
 
 int graph(void);
+int sync_scenes(void);
+int handover(void);
 
 /* Starts the collector on so many bytes, with settings of the schedule's choice. */
 void workload_heap(size_t bytes);
