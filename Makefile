@@ -323,12 +323,12 @@ debug: $(if $(T),$(B)/tests/$(T).elf,$(B)/apps/$(APP).elf)
 	$(Q)GDBFLAGS='$(call quoted,$(GDBFLAGS))' tools/qemu-run --harts $(HARTS) --gdb $<
 
 ## runs every test: checks, host units with sanitizers, images under QEMU; ends with "N passed, N failed"
-test: images $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugin)
+test: images $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugin) $(S)/sim
 	$(Q)CROSS='$(CROSS)' CORE_OBJS='$(core_objs)' ELF_APPS='$(elf_apps)' ELF_IMAGES='$(elf_images)' \
 	    UNITS='$(host_units)' HOST_IMAGES='$(host_run)' HOST_APPS='$(host_app_run)' NEGS='$(negs)' \
 	    TARGET_CC='$(call quoted,$(CROSS)gcc $(filter-out -MMD -MP -Werror -fstack-usage,$(cflags_core)))' \
 	    HOST_CC='$(call quoted,$(HOSTCC) $(filter-out -MMD -MP -Werror,$(host_cflags)))' \
-	    PLUGIN='$(plugin)' O='$(O)' JOBS='$(JOBS)' START='$(start)' tools/test
+	    SIM='$(S)/sim' PLUGIN='$(plugin)' O='$(O)' JOBS='$(JOBS)' START='$(start)' tools/test
 
 ## the part of the tests that needs no QEMU
 test-host: $(host_units) $(host_run)

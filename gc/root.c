@@ -32,7 +32,7 @@ int hgc_root_remove(const void *base)
     int r = HGC_EINVAL;
     for (unsigned i = 0; i < gc.nroots; i++)
         if (gc.roots[i].base == (uintptr_t)base && gc.roots[i].bytes) {
-            gc.roots[i].bytes = 0;
+            st_rlx(&gc.roots[i].bytes, 0);
             r = HGC_OK;
             break;
         }
@@ -158,7 +158,7 @@ static void task_job(unsigned slot)
 
 static void range_job(unsigned i)
 {
-    for (uintptr_t p = gc.roots[i].base, end = p + gc.roots[i].bytes; p < end; p += WORD)
+    for (uintptr_t p = gc.roots[i].base, end = p + ld_rlx(&gc.roots[i].bytes); p < end; p += WORD)
         mark_word(ld_rlx((uintptr_t *)p));
     amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
 }

@@ -74,7 +74,8 @@ struct hart *hal_hart(unsigned index);
 extern unsigned char hal_hart_area[];          /* the array of struct hart */
 extern const size_t hal_hart_stride;           /* sizeof(struct hart) */
 
-/* Interrupts hart `index`.  Ordinary stores before it are visible to its handler.  IPIs merge.  Any context. */
+/* Interrupts hart `index`.  Ordinary stores before it are visible to its handler.  IPIs merge.  Any context.
+ * [L-ipi.send, L-ipi.take, L-ipi-merge.send, L-ipi-merge.take] */
 void hal_ipi_send(unsigned index);
 
 /* Inside a critical section: sleeps until an interrupt is pending on this hart; may return for no reason; takes
@@ -99,8 +100,10 @@ void hal_timer_set(uint64_t ns);
  * "handler"; it may not wait, allocate, or store a reference into the heap. */
 typedef void hal_irq_fn(void *arg);
 enum { HAL_OK = 0, HAL_EIRQ = -1 /* no such line, or it has a handler already */ };
-/* Routes line `irq` to hart `hart` with priority `prio` (1 lowest).  Task, or start(). */
+/* Routes line `irq` to hart `hart` with priority `prio` (1 lowest).  Task, or start().
+ * [L-irq-entry.route, L-irq-entry.claim] */
 int hal_irq_register(unsigned irq, unsigned hart, unsigned prio, hal_irq_fn *fn, void *arg);
+/* When it returns, no handler of the line runs.  [L-irq-gone.inside, L-irq-gone.silent] */
 void hal_irq_unregister(unsigned irq);
 
 /* Writes to the console, waiting for the device.  Any context.  Not serialised: the kernel's printf is. */
@@ -127,7 +130,7 @@ void hal_ctx_init(struct hal_ctx *ctx, void *lo, void *hi, void (*entry)(void *)
 void hal_ctx_fini(struct hal_ctx *ctx);
 /* Saves this context in `from`, then stores 0 to *busy with release (from then on another hart may resume `from`;
  * busy may be NULL), and goes on in `to`.  Called in exactly one level of critical section, not in a handler; returns
- * when somebody switches back, perhaps on another hart. */
+ * when somebody switches back, perhaps on another hart.  [L-leave.saved] */
 void hal_switch(struct hal_ctx *from, struct hal_ctx *to, uint32_t *busy);
 /* The same from trap_exit or fault: the interrupted task's context is `from`; when the trap returns, `to` goes on. */
 void hal_switch_trap(struct hal_ctx *from, struct hal_ctx *to, uint32_t *busy);

@@ -18,6 +18,7 @@ static enum task_claim add_claim(struct task *t, bool want)
         if (state == TASK_RUNNING && !want)
             return TASK_ON_HART;
         /* acq: what the task did before it left (partner: sched_leave); t->hart (partner: queue_dispatch) */
+        /* [L-leave.acq, L-where.acq] */
         if (cas_acq(&t->state, s, s | (state == TASK_RUNNING ? TASK_WANT : TASK_CLAIM)))
             return state == TASK_RUNNING ? TASK_ON_HART : TASK_CLAIMED;
     }
@@ -38,6 +39,7 @@ static enum task_claim claim(unsigned slot, struct task **out, bool want)
     hal_crit_exit(c);
     if (got == TASK_ON_HART && want)
         hart_kick(hart);                /* it runs there, or has left since: then the kick does no harm */
+    /* [L-leave.busy] */
     while (got == TASK_CLAIMED && ld_acq(&t->busy) != 0)    /* K2.  Partner: hal_switch, soon: see sched.c */
         ;
     return got;
@@ -62,7 +64,7 @@ void task_unclaim(struct task *t)
         hk_assert(s & TASK_CLAIM);
         /* full: our reads of its stack come before anybody resumes it (partner: queue_dispatch), and who kicked it has
          * unlinked it before we link it (partner: the cas_rel there) */
-        if (!cas_full(&t->state, s, s & ~(TASK_CLAIM | TASK_KICK)))
+        if (!cas_full(&t->state, s, s & ~(TASK_CLAIM | TASK_KICK)))     /* [L-unclaim.rel, L-kick.acq, L-wake.acq] */
             continue;
         if (kicked)
             queue_put(t);

@@ -30,19 +30,27 @@ static bool is_overflow(const struct task *t, const struct hal_fault *f)
     return (f->addr < t->stack_lo && t->stack_lo - f->addr <= HAL_GUARD_SIZE) || !stack_ok(t, f->sp);
 }
 
+static void advise(const struct task *t)
+{
+    hk_printf("  its stack has %u bytes: give it a larger stack_size, or less depth\n", (unsigned)(t->stack_hi - t->stack_lo));
+}
+
 void fault_hook(const struct hal_fault *f)
 {
     struct hart *h = hal_self();
     struct task *t = ld_rlx(&h->current);
     if (t == NULL)
         panic_at(f->ctx, "%s at %p, address %p, during boot", f->what, (void *)f->pc, (void *)f->addr);
-    const char *what = f->ctx == &t->ctx && is_overflow(t, f) ? "stack overflow" : f->what;
+    bool overflow = f->ctx == &t->ctx && is_overflow(t, f);
+    const char *what = overflow ? "stack overflow" : f->what;
     if (f->nested || must_go_on(h, t))
         panic_at(f->ctx, "%s at %p, address %p, sp %p, in a %s", what, (void *)f->pc, (void *)f->addr, (void *)f->sp,
                  f->nested ? "critical section or handler" : h->pin ? "pinned section" : "task of the kernel's own");
     hk_printf("task %s ended on hart %u: %s\n", t->name, h->index, what);
     hk_printf("  pc %p address %p sp %p stack %p to %p\n", (void *)f->pc, (void *)f->addr, (void *)f->sp,
               (void *)t->stack_lo, (void *)t->stack_hi);
+    if (overflow)
+        advise(t);
     hal_ctx_dump(f->ctx, t->stack_hi, console_line);
     end_in_trap(h, t);
 }
@@ -59,6 +67,7 @@ void fault_check_stack(struct hart *h)
                  (void *)t->stack_lo, (void *)t->stack_hi);
     hk_printf("task %s ended on hart %u: stack overflow\n", t->name, h->index);
     hk_printf("  sp %p stack %p to %p\n", (void *)roots.sp, (void *)t->stack_lo, (void *)t->stack_hi);
+    advise(t);
     hal_ctx_dump(&t->ctx, t->stack_hi, console_line);
     end_in_trap(h, t);
 }

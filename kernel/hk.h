@@ -124,6 +124,7 @@ struct hk_timer {
     void (*fn)(void *arg);
     void *arg;
     struct hart *hart;          /* atomic: where it is queued, or NULL */
+    uint32_t fired;             /* atomic: how often it ran */
 };
 void hk_timer_start(struct hk_timer *t, uint64_t when_ns, void (*fn)(void *), void *arg);   /* any */
 /* True: it will not run.  False: it ran or was not started; when this returns it is not running.  Task. */

@@ -24,7 +24,7 @@ void hart_wake_one(void)
 {
     hal_crit_t c = hal_crit_enter();
     unsigned n = hal_hart_count(), self = hal_self()->index;
-    fence_full();                   /* partner: take_or_sleep */
+    fence_full();                   /* partner: take_or_sleep [L-sleep.waker] */
     for (unsigned i = 1; i < n; i++)
         if (hart_wake(hal_hart((self + i) % n)))
             break;
@@ -36,9 +36,14 @@ static struct task *take_or_sleep(struct hart *h)
 {
     h->passed_over = false;
     st_rlx(&h->asleep, 1);
-    fence_full();                   /* partners: queue.c tell, hart_wake_one */
+    fence_full();                   /* partners: queue.c tell, hart_wake_one [L-sleep.hart] */
     struct task *next = sched_next(h);
-    if (next == NULL && !h->passed_over) {      /* one that is about to be saved (K3) will not tell us: look again */
+    if (next != NULL) {
+        if (!amo_swap_rlx(&h->asleep, 0))
+            hart_wake_one();            /* a wake-up was spent on us, who found something: it goes to the next */
+        return next;
+    }
+    if (!h->passed_over) {      /* one that is about to be saved (K3) will not tell us: look again */
         uint64_t since = hal_time_ns();
         hal_wait();
         h->idle_ns += hal_time_ns() - since;

@@ -13,7 +13,7 @@ static uint32_t me(void)
 
 bool spin_try(struct spinlock *l)
 {
-    return cas_acq(&l->held, 0, me());      /* partner: spin_unlock */
+    return cas_acq(&l->held, 0, me());      /* partner: spin_unlock [L-spinlock.acq] */
 }
 
 void spin_lock(struct spinlock *l)
@@ -33,7 +33,7 @@ void spin_lock(struct spinlock *l)
 void spin_unlock(struct spinlock *l)
 {
     hk_assert(spin_holding(l));
-    st_rel(&l->held, 0);                    /* partner: spin_try */
+    st_rel(&l->held, 0);                    /* partner: spin_try [L-spinlock.rel] */
 }
 
 bool spin_holding(struct spinlock *l)

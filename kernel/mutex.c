@@ -107,7 +107,7 @@ static void settle(struct hk_mutex *m)
 /* Critical section.  Acquire: partner is the release in unlock. */
 static bool lock_free(struct hk_mutex *m, struct task *self)
 {
-    if (!cas_acq(&m->word, 0, (uintptr_t)self))
+    if (!cas_acq(&m->word, 0, (uintptr_t)self))     /* [L-mutex.acq] */
         return false;
     m->next_held = self->held;
     self->held = m;
@@ -123,7 +123,7 @@ static bool lock_or_mark(struct hk_mutex *m, struct task *self)
             return true;
         if (w & WAITED)
             return false;
-        if (w != 0 && cas_acq(&m->word, w, w | WAITED)) {
+        if (w != 0 && cas_acq(&m->word, w, w | WAITED)) {       /* [L-none: pi_lock orders it] */
             contend(m, owner(m));
             return false;
         }
@@ -206,7 +206,7 @@ static struct task *hand_over(struct hk_mutex *m)
 {
     struct task *next = wait_pop(&m->waiters, HK_OK);
     if (next == NULL) {
-        st_rel(&m->word, 0);            /* partner: lock_free */
+        st_rel(&m->word, 0);            /* partner: lock_free [L-spinlock.rel] */
         return NULL;
     }
     next->waits_for = NULL;
@@ -214,7 +214,7 @@ static struct task *hand_over(struct hk_mutex *m)
     next->held = m;
     if (m->waiters.head)
         contend(m, next);
-    st_rel(&m->word, (uintptr_t)next | (m->waiters.head ? WAITED : 0));
+    st_rel(&m->word, (uintptr_t)next | (m->waiters.head ? WAITED : 0));     /* [L-none: the wake-up orders it] */
     propagate(next);
     return next;
 }
@@ -223,7 +223,7 @@ static struct task *hand_over(struct hk_mutex *m)
 static void unlock(struct hk_mutex *m, struct task *t)
 {
     unlink_held(m, t);
-    if (cas_rel(&m->word, (uintptr_t)t, 0))     /* partner: lock_free */
+    if (cas_rel(&m->word, (uintptr_t)t, 0))     /* partner: lock_free [L-mutex.rel] */
         return;
     spin_lock(&pi_lock);
     uncontend(m, t);

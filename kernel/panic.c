@@ -30,13 +30,13 @@ _Noreturn void panic_halt(void)
 
 void hk_panic_hook(void (*fn)(void))
 {
-    st_rel(&hook, fn);
+    st_rel(&hook, fn);                  /* [L-mp.rel] */
 }
 
 /* A hook that panics comes back here, and finds itself taken out. */
 static _Noreturn void end(void)
 {
-    void (*fn)(void) = ld_acq(&hook);
+    void (*fn)(void) = ld_acq(&hook);       /* [L-mp.acq] */
     st_rlx(&hook, NULL);
     if (fn)
         fn();
@@ -59,7 +59,7 @@ static void begin(const char *fmt, va_list ap)
 {
     (void)hal_crit_enter();
     unsigned self = hal_self()->index;
-    if (!cas_full(&panicking, 0, 1 + self)) {
+    if (!cas_full(&panicking, 0, 1 + self)) {       /* [L-none: only the atomicity counts] */
         if (ld_rlx(&panicking) == 1 + self)
             end();                              /* the report itself failed */
         panic_halt();

@@ -35,6 +35,7 @@ void queue_put_here(struct hart *h, struct task *t)
     spin_lock(&h->queue_lock);
     hk_assert(ld_rlx(&t->queue) == NULL);
     st_rlx(&t->queue, h);
+    /* [L-prio.put] */
     fence_full();           /* partner: queue_set_prio; either we see the new priority or it sees the queue */
     link_last(h, t, ld_rlx(&t->prio));
     own_add(&h->queued, 1);
@@ -62,7 +63,7 @@ bool queue_remove(struct hart *h, struct task *t)
 void queue_set_prio(struct task *t, unsigned prio)
 {
     st_rlx(&t->prio, prio);
-    fence_full();           /* partner: queue_put_here */
+    fence_full();           /* partner: queue_put_here [L-prio.set] */
     struct hart *h = ld_rlx(&t->queue);
     if (h == NULL)
         return;             /* whoever queues it now reads the new priority */
@@ -83,11 +84,13 @@ bool queue_dispatch(struct hart *h, struct task *t)
         uint32_t s = ld_rlx(&t->state);
         hk_assert((s & TASK_STATE_MASK) == TASK_READY && !(s & TASK_KICK));
         if (s & TASK_CLAIM) {
+            /* [L-kick.rel] */
             if (cas_rel(&t->state, s, s | TASK_KICK))   /* releases our unlinking to task_unclaim, which links it again */
                 return false;
             continue;
         }
         st_rlx(&t->hart, h->index);             /* before RUNNING: who sees that may want to know where */
+        /* [L-where.rel, L-wake.acq] */
         if (cas_full(&t->state, s, TASK_RUNNING)) {     /* acq: who made it ready, task_unclaim; rel: t->hart */
             st_rlx(&t->busy, 1);                /* only our own leaving makes anybody look at it: that is a release */
             return true;
@@ -102,7 +105,7 @@ static struct task *find(struct hart *h, struct hart *from, unsigned min_prio, b
         for (struct task *t = from->queue_head[prio]; t; t = t->next) {
             if (t->affinity >= 0 && t->affinity != (int)h->index)
                 continue;
-            if (ld_acq(&t->busy) == 0) {        /* partner: hal_switch */
+            if (ld_acq(&t->busy) == 0) {        /* partner: hal_switch [L-leave.busy] */
                 take_out(from, t);
                 return t;
             }
@@ -157,7 +160,7 @@ static struct hart *choose(struct task *t)
 /* `prio` was put in the queue of `h`: makes the hart do what follows from it. */
 static void tell(struct hart *h, unsigned prio)
 {
-    fence_full();           /* partners: idle.c, tick_restart, sched.c set_current */
+    fence_full();           /* partners: idle.c, tick_restart, sched.c set_current [L-sleep.waker] */
     if (hart_wake(h))
         return;
     if (1 + prio > ld_rlx(&h->running_prio))
@@ -185,7 +188,7 @@ void hart_shed(void)
     struct hart *h = hal_self();
     unsigned n = hal_hart_count();
     hk_assert(h->pin > 0);
-    (void)amo_swap_acq(&h->resched, 0);
+    (void)amo_swap_acq(&h->resched, 0);     /* [L-resched.acq] */
     tick_restart(h);
     for (unsigned i = 1; n > 1 && i < 2 * n; i++) {     /* bounded: two for each other hart */
         struct hart *to = hal_hart((h->index + 1 + i % (n - 1)) % n);

@@ -29,6 +29,7 @@ void sched_after(struct hart *h)
     if (t == NULL)
         return;
     h->left = NULL;
+    /* [L-none: it left from this hart] */
     hk_assert(ld_acq(&t->busy) == 0);       /* partner: hal_switch.  It left from this hart, and before now */
     if ((ld_rlx(&t->state) & TASK_STATE_MASK) == TASK_DEAD)
         task_free(t);
@@ -49,6 +50,7 @@ void sched_leave(struct hart *h, struct task *t, uint32_t to)
         if ((s & TASK_WANT) && to != TASK_DEAD)
             n |= to == TASK_READY ? TASK_CLAIM | TASK_KICK : TASK_CLAIM;
         t->claim_want = !!(s & TASK_WANT);
+        /* [L-leave.rel, L-wake.rel] */
     } while (!cas_rel(&t->state, s, n));    /* partner: the acquire of who claims, wakes or dispatches it */
     if ((n & TASK_CLAIM) || (to == TASK_DEAD && t->detached))
         left_behind(h, t);
@@ -64,10 +66,10 @@ static struct task *take_bound(struct hart *h, bool idle, struct task *running)
     struct task *t = task_hook_pick(h, idle);
     if (t != NULL && t == running)
         return t;
-    if (t == NULL || ld_acq(&t->busy) != 0)     /* acq: hal_switch */
+    if (t == NULL || ld_acq(&t->busy) != 0)     /* acq: hal_switch [L-none: a bound task left from this hart] */
         return NULL;
     hk_assert(t->bound && t->affinity == (int)h->index);
-    if (cas_acq(&t->state, TASK_PARKED, TASK_READY))
+    if (cas_acq(&t->state, TASK_PARKED, TASK_READY))    /* [L-none: only the atomicity counts] */
         return queue_dispatch(h, t) ? t : NULL;
     if (queue_remove(h, t))                     /* it was preempted, or woke from a mutex */
         return queue_dispatch(h, t) ? t : NULL;
@@ -90,7 +92,7 @@ static struct task *steal(struct hart *h)
 struct task *sched_next(struct hart *h)
 {
     struct task *t;
-    (void)amo_swap_acq(&h->resched, 0);         /* partner: hart_kick */
+    (void)amo_swap_acq(&h->resched, 0);         /* partner: hart_kick [L-resched.acq] */
     if ((t = take_bound(h, false, NULL)) || (t = queue_take(h, h, 0)) || (t = steal(h)))
         return t;
     return take_bound(h, true, NULL);
@@ -144,6 +146,7 @@ void sched_run_trap(struct hart *h, struct task *next)
 static struct task *successor(struct hart *h, struct task *t)
 {
     struct task *next;
+    /* [L-resched.acq] */
     (void)amo_swap_acq(&h->resched, 0);         /* partner: hart_kick.  Before the state: a wish comes before its kick */
     bool wanted = ld_rlx(&t->state) & TASK_WANT;
     if ((next = take_bound(h, false, wanted ? NULL : t)) || (next = queue_take(h, h, wanted ? 0 : ld_rlx(&t->prio))))
@@ -206,7 +209,7 @@ static bool make_ready(struct task *t, uint32_t bits)
         if ((s & ~TASK_CLAIM) != (TASK_PARKED | bits))
             break;
         queue = !(s & TASK_CLAIM);              /* claimed: task_unclaim will queue it (K1) */
-        done = cas_rel(&t->state, s, queue ? TASK_READY : TASK_READY | TASK_CLAIM | TASK_KICK);
+        done = cas_rel(&t->state, s, queue ? TASK_READY : TASK_READY | TASK_CLAIM | TASK_KICK);     /* [L-wake.rel] */
     }                                           /* rel: what the waker did before; partner: queue_dispatch */
     if (queue && done)
         queue_put(t);
@@ -231,7 +234,7 @@ void wait_wake(struct task *t)
 void hart_kick(unsigned index)
 {
     hal_crit_t c = hal_crit_enter();
-    st_rel(&hal_hart(index)->resched, 1);       /* partner: the swaps above */
+    st_rel(&hal_hart(index)->resched, 1);       /* partner: the swaps above [L-resched.rel] */
     if (!(hal_in_trap() && hal_self()->index == index))     /* our own trap's exit looks at it anyway */
         hal_ipi_send(index);
     hal_crit_exit(c);

@@ -27,26 +27,27 @@ void task_hooks_set(const struct task_hooks *h)
 {
     hk_assert(ld_rlx(&published) == NULL);
     hooks = *h;
+    /* [L-mp.rel] */
     st_rel(&published, &hooks);         /* partner: the acquires below, on harts that look for work already */
 }
 
 void task_hook_claimed(struct task *t)
 {
-    const struct task_hooks *h = ld_acq(&published);
+    const struct task_hooks *h = ld_acq(&published);    /* [L-mp.acq] */
     hk_assert(h && h->claimed);         /* nobody else makes claims */
     h->claimed(t);                      /* it may run, and end, on another hart by now */
 }
 
 void task_hook_died(struct task *t)
 {
-    const struct task_hooks *h = ld_acq(&published);
+    const struct task_hooks *h = ld_acq(&published);    /* [L-mp.acq] */
     if (h && h->died)
         h->died(t);
 }
 
 void task_hook_handover(uintptr_t word)
 {
-    const struct task_hooks *h = ld_acq(&published);
+    const struct task_hooks *h = ld_acq(&published);    /* [L-mp.acq] */
     hk_assert(hal_crit_held());
     if (h && h->handover)
         h->handover(word);
@@ -54,7 +55,7 @@ void task_hook_handover(uintptr_t word)
 
 struct task *task_hook_pick(struct hart *hart, bool idle)
 {
-    const struct task_hooks *h = ld_acq(&published);
+    const struct task_hooks *h = ld_acq(&published);    /* [L-mp.acq] */
     return h && h->pick ? h->pick(hart, idle) : NULL;
 }
 
@@ -62,12 +63,12 @@ struct task *task_hook_pick(struct hart *hart, bool idle)
 
 unsigned task_slots(void)
 {
-    return ld_acq(&slots);
+    return ld_acq(&slots);              /* [L-mp.acq] */
 }
 
 struct task *task_at(unsigned slot)
 {
-    uintptr_t word = slot < ld_acq(&slots) ? ld_acq(&table[slot]) : FREE(0);
+    uintptr_t word = slot < ld_acq(&slots) ? ld_acq(&table[slot]) : FREE(0);    /* [L-mp.acq] */
     return word & 1 ? NULL : (struct task *)word;
 }
 
@@ -105,16 +106,16 @@ static unsigned take_slot(struct task *t)
     if (slot == HK_MAX_TASKS)
         return slot;
     t->slot = slot;
-    st_rel(&table[slot], (uintptr_t)t);     /* partner: task_at */
+    st_rel(&table[slot], (uintptr_t)t);     /* partner: task_at [L-mp.rel] */
     if (slot == ld_rlx(&slots))
-        st_rel(&slots, slot + 1);           /* partner: task_slots, task_at */
+        st_rel(&slots, slot + 1);           /* partner: task_slots, task_at [L-mp.rel] */
     return slot;
 }
 
 /* I11: argument, shade and linking are one critical section. */
 static bool link_task(struct task *t, uintptr_t arg)
 {
-    const struct task_hooks *h = ld_acq(&published);
+    const struct task_hooks *h = ld_acq(&published);    /* [L-mp.acq] */
     hal_crit_t c = spin_lock_crit(&table_lock);
     st_rlx(&t->arg, arg);
     task_hook_handover(arg);
@@ -278,6 +279,7 @@ int hk_task_join(struct task *t, void **result)
     if (result)
         *result = NULL;                 /* a bad pointer faults here, where that ends only the task */
     hk_event_wait(&t->done, HK_FOREVER);
+    /* [L-leave.busy] */
     while (ld_acq(&t->busy) != 0)       /* partner: hal_switch.  Its hart is in the critical section of its end */
         ;
     hal_crit_t c = hal_crit_enter();

@@ -25,7 +25,7 @@ void tick_restart(struct hart *h)
 {
     st_rlx(&h->ticking, 0);
     h->slice_end = UINT64_MAX;
-    fence_full();               /* partner: queue.c tell */
+    fence_full();               /* partner: queue.c tell [L-sleep.hart] */
     tick_update(h);
 }
 

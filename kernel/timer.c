@@ -44,10 +44,11 @@ static bool run_one(struct hart *h, uint64_t now)
     void *arg = t->arg;
     h->timers = t->next;
     st_rlx(&h->timer_running, t);
+    /* [L-timer.fired] */
     st_rel(&t->hart, NULL);             /* rel: who sees NULL in hk_timer_cancel sees timer_running too */
     spin_unlock(&h->timer_lock);
     fn(arg);
-    st_rel(&h->timer_running, NULL);    /* partner: hk_timer_cancel; what fn did is over */
+    st_rel(&h->timer_running, NULL);    /* partner: hk_timer_cancel; what fn did is over [L-timer.over] */
     return true;
 }
 
@@ -104,7 +105,7 @@ static void await_handlers(struct hk_timer *t)
 {
     HAL_MARK(HAL_MARK_WAIT_BEGIN);
     for (unsigned i = 0; i < hal_hart_count(); i++)
-        while (ld_acq(&hal_hart(i)->timer_running) == t)    /* partner: run_one */
+        while (ld_acq(&hal_hart(i)->timer_running) == t)    /* partner: run_one [L-timer.wait] */
             ;                                   /* a handler, with interrupts off: soon over */
     HAL_MARK(HAL_MARK_WAIT_END);
 }
@@ -113,13 +114,15 @@ bool hk_timer_cancel(struct hk_timer *t)
 {
     hk_assert(!hal_in_trap());
     for (;;) {
-        struct hart *h = ld_acq(&t->hart);      /* partner: run_one */
+        uint32_t fired = ld_rlx(&t->fired);
+        struct hart *h = ld_acq(&t->hart);      /* partner: run_one [L-timer.look] */
         if (h && unlink(h, t))
             return true;
         if (h)
             continue;                           /* it has just fired */
         await_handlers(t);
-        if (ld_acq(&t->hart) == NULL)
-            return false;                       /* else its function has started it again */
+        /* [L-none: await_handlers has acquired what it did] */
+        if (ld_acq(&t->hart) == NULL && ld_rlx(&t->fired) == fired)
+            return false;                       /* else its function has started it again, and it may run once more */
     }
 }

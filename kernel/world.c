@@ -55,7 +55,7 @@ static void acknowledge(struct hart *h)
 {
     unsigned initiator = ask.initiator;             /* before: afterwards the next one may write it */
     st_rlx(&h->stop_seen, ask.epoch);
-    if (amo_add_rel(&pending, -1) == 1)             /* step 5 */
+    if (amo_add_rel(&pending, -1) == 1)             /* step 5 [L-stop.ack, L-stop-reuse.rel] */
         hal_ipi_send(initiator);
 }
 
@@ -65,6 +65,7 @@ static void stand_still(struct hart *h)
     acknowledge(h);
     h->in_stop = 1;
     HAL_MARK(HAL_MARK_WAIT_BEGIN);
+    /* [L-stop.resume] */
     while (ld_acq(&go) != epoch) {                  /* step 8; the acquire also orders what the task reads next */
         hal_wait();
         hal_irq_window();
@@ -78,7 +79,7 @@ void world_ipi(struct hart *h)
     uint32_t request;
     if (h->in_stop)
         return;
-    while ((request = amo_swap_acq(&h->request, NOTHING)) != NOTHING) {     /* step 3 */
+    while ((request = amo_swap_acq(&h->request, NOTHING)) != NOTHING) {     /* step 3 [L-stop-ask.acq] */
         mark_begin(ask.reason);
         if (ask.fn)
             ask.fn(h, ask.arg);
@@ -105,14 +106,15 @@ static _Noreturn void watchdog(void)
         hal_ctx_dump(&t->ctx, t->stack_hi, console_line);
         silent = i;
     }
-    hk_panic("hart %u cannot be stopped", silent);
+    hk_panic("hart %u cannot be stopped: it stays in a critical section or handler, or waits for one; \"make debug\" shows"
+             " where it stands", silent);
 }
 
 static void send(struct hart *self, enum request request)
 {
     for (unsigned i = 0; i < hal_hart_count(); i++)
         if (i != self->index) {
-            st_rel(&hal_hart(i)->request, request); /* step 2 */
+            st_rel(&hal_hart(i)->request, request); /* step 2 [L-stop-ask.rel] */
             hal_ipi_send(i);
         }
 }
@@ -123,7 +125,7 @@ static void await_all(struct hart *self)
     self->alarm = deadline;                         /* so that hal_wait ends */
     timer_arm(self);
     HAL_MARK(HAL_MARK_WAIT_BEGIN);
-    while (ld_acq(&pending) != 0) {                 /* step 6 */
+    while (ld_acq(&pending) != 0) {                 /* step 6 [L-stop.all, L-stop-reuse.acq] */
         hal_wait();
         hal_irq_window();
         if (hal_time_ns() >= deadline)
@@ -179,7 +181,7 @@ void world_start(void)
     if (ns > world_times.max_ns[ask.reason])
         world_times.max_ns[ask.reason] = ns;
     st_rlx(&stopped, 0);
-    st_rel(&go, ask.epoch);                         /* step 7 */
+    st_rel(&go, ask.epoch);                         /* step 7 [L-stop.go] */
     for (unsigned i = 0; i < hal_hart_count(); i++)
         if (i != self->index)
             hal_ipi_send(i);

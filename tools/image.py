@@ -12,6 +12,7 @@ of lines of its source:
     /* count: stop<=20000 irqoff<=5000 */   run with the instruction counter; these bounds (<=, ==) are tests
     /* faults: deletion black */   tools/check-faults: it must fail in a build without these
     /* qemu: -cpu rv64,v=on */  further arguments of QEMU
+    /* reset: SYMBOL */         each hart begins there instead of at the machine's reset address
     /* hal: riscv host */       built and run for these (default riscv); host-harts: as harts, where they differ
 """
 import ctypes
@@ -75,7 +76,20 @@ def qemu_command(image, harts, mem=None, plugin=None, plugin_out=None, more=(), 
         command += ['-plugin', plugin + (',out=' + plugin_out if plugin_out else '')]
     for line in lines.get('qemu', []):
         command += shlex.split(line)
+    for symbol in lines.get('reset', []):
+        address = symbol_address(image, symbol)
+        for hart in range(int(harts)):
+            command += ['-device', 'loader,addr=0x%s,cpu-num=%d' % (address, hart)]
     return command + list(more) + ['-kernel', image]
+
+
+def symbol_address(image, symbol):
+    tool = os.environ.get('CROSS', 'riscv64-unknown-elf-') + 'nm'
+    for line in subprocess.run([tool, image], capture_output=True, text=True, check=True).stdout.splitlines():
+        address, *_, name = line.split()
+        if name == symbol:
+            return address
+    sys.exit('%s: no symbol %s' % (image, symbol))
 
 
 def die_with_parent():

@@ -46,6 +46,8 @@ static void permissions_changed(const struct hal_hart *me)
 void hal_guard_init_hart(struct hal_hart *me)
 {
     me->has_supervisor = csr_read(misa) >> ('S' - 'A') & 1;
+    if (me->has_supervisor)
+        csr_write(satp, 0);         /* after reset it may hold anything, and would translate what MPRV makes user mode's */
     me->has_pmp = has_pmp();
     if (!me->has_pmp)
         return;

@@ -46,7 +46,7 @@ static void fault(struct hal_hart *me, const struct hal_ctx *frame, uintptr_t ca
         .ctx = frame,
     };
     if (frame != me->ctx && (f.sp < me->trap_lo || f.sp > me->trap_hi || f.sp - me->trap_lo < sizeof(*frame)))
-        f.what = "trap stack overflow";
+        f.what = "trap stack overflow (make BOARD_TRAP_STACK larger)";
     hal_hooks.fault(&f);
     if (f.nested || me->ctx == frame)
         hal_die("the fault hook returned and did not switch");

@@ -9,7 +9,7 @@
 #include "kernel/world.h"
 #include "tap.h"
 
-enum { ARENA = 1 << 20, CYCLES = 10, STOPS = 100, HARTS = 8, LIST = 50 };
+enum { ARENA = 1 << 20, CYCLES = 10, STOPS = 100, HARTS = 8, LIST = 50, ENOUGH = 5000, NODE = HGC_KIND_FIRST };
 
 struct node {
     uintptr_t id;
@@ -24,9 +24,10 @@ static void storms(void *arg)
 {
     (void)arg;
     while (!ld_rlx(&over)) {
-        for (unsigned i = 0; i < hk_harts(); i++)
-            hal_ipi_send(i);
-        amo_add_rlx(&sent, hk_harts());
+        for (int turn = 0; turn < 50; turn++)
+            for (unsigned i = 0; i < hk_harts(); i++)
+                hal_ipi_send(i);
+        amo_add_rlx(&sent, 50 * hk_harts());
         hk_yield();
     }
 }
@@ -47,7 +48,7 @@ static void allocates(void *arg)
     while (!ld_rlx(&over)) {
         hgc_set(&root.list[me], NULL);
         for (uintptr_t id = 0; id < LIST; id++) {
-            struct node *p = hgc_new(HGC_AMBIGUOUS, sizeof(*p));
+            struct node *p = hgc_new(NODE, sizeof(*p));
             if (!p) {
                 amo_add_rlx(&wrong, 1);
                 return;
@@ -84,17 +85,19 @@ static void stops(void)
 
 int app_main(void)
 {
+    static const uint32_t map = HGC_MAP(struct node, next);
+    static const struct hgc_kind kind = { .name = "node", .words = sizeof(struct node) / sizeof(void *), .map = &map };
     struct hgc_config config = { .base = hk_mem_alloc(ARENA), .size = ARENA, .verify = true };
     struct task *t[2 * HARTS];
     unsigned n = 0;
-    is(hgc_init(&config) | hgc_root_add(&root, sizeof(root)), HGC_OK, "the heap starts");
+    is(hgc_init(&config) | hgc_kind(NODE, &kind) | hgc_root_add(&root, sizeof(root)), HGC_OK, "the heap starts");
     to_idle();
     for (unsigned i = 0; i < hk_harts(); i++) {
         struct hk_task_config on = { .name = "storm", .hart_plus_1 = (int)i + 1 };
         hk_task_create(&t[n++], &on, storms, NULL);
         hk_task_create(&t[n++], NULL, allocates, (void *)(uintptr_t)i);
     }
-    for (int i = 0; i < CYCLES; i++)
+    for (int i = 0; i < CYCLES || ld_rlx(&sent) < ENOUGH * hk_harts(); i++)
         hgc_collect(HGC_WAIT);
     stops();
     st_rlx(&over, 1);

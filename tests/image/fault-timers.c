@@ -2,13 +2,13 @@
 /* harts: 1 2 4 */
 /* seconds: 60 */
 /*
- * A storm of timers: on each hart one whose function starts it again for a time that has passed already.  Tasks make
+ * A storm of timers: on each hart one whose function starts it again for now.  Tasks make
  * progress all the same, sequences are not restarted for ever, and other timers run.
  */
 #include "gc/hgc.h"
 #include "tap.h"
 
-enum { ARENA = 1 << 20, HARTS = 8, OBJECTS = 20000 };
+enum { ARENA = 1 << 20, HARTS = 8, OBJECTS = 20000, ENOUGH = 1000 };
 
 static struct hk_timer storm[HARTS];
 static uint32_t over, fired, begun, wrong;
@@ -18,15 +18,15 @@ static void again(void *arg)
     struct hk_timer *t = arg;
     amo_add_rlx(&fired, 1);
     if (!ld_rlx(&over))
-        hk_timer_start(t, 0, again, t);
+        hk_timer_start(t, hk_now(), again, t);
 }
 
 static void works(void *arg)
 {
     struct hk_timer *t = arg;
-    hk_timer_start(t, 0, again, t);
+    hk_timer_start(t, hk_now(), again, t);
     amo_add_rlx(&begun, 1);
-    for (int i = 0; i < OBJECTS; i++) {
+    for (int i = 0; i < OBJECTS || ld_rlx(&fired) < ENOUGH; i++) {
         uintptr_t *p = hgc_new(HGC_LEAF, 32);
         if (!p || p[0] || p[3])
             amo_add_rlx(&wrong, 1);
@@ -55,8 +55,7 @@ int app_main(void)
     struct hgc_stats s;
     hgc_stats(&s);
     is(ld_rlx(&wrong), 0, "each object was new");
-    ok(ld_rlx(&fired) >= 100 && s.restarts <= ld_rlx(&fired) + 4 * s.cycles + 100,
-       "sequences are restarted once an interrupt at most");
+    ok(s.restarts <= ld_rlx(&fired), "sequences are restarted once an interrupt at most");
     hk_printf("# %u interrupts, %u restarts, %u cycles\n", (unsigned)ld_rlx(&fired), (unsigned)s.restarts, (unsigned)s.cycles);
     return tap_end();
 }

@@ -62,7 +62,7 @@ static void sets_marking(void *arg)
 
 static void ends(const char *name, void (*fn)(void *), uintptr_t arg)
 {
-    struct hk_task_config config = { .name = name };
+    struct hk_task_config config = { .name = name, .hart_plus_1 = 1 };
     struct task *t;
     hk_task_create(&t, &config, fn, (void *)arg);
     is(hk_task_join(t, NULL), HK_EFAULT, name);
@@ -79,7 +79,7 @@ int app_main(void)
     ends("null-load", loads, 0);
     ends("hole", stores, (uintptr_t)-4096);
     ends("behind", stores, hi);
-    ends("handlers", stores, hal_hart(0)->hal.trap_lo - 1);     /* the guard of the handlers' stack */
+    ends("handlers", stores, hal_hart(0)->hal.trap_lo - 1);     /* the guard below hart 0's stack for handlers */
     ends("barrier-off", sets, (uintptr_t)-4096);
     for (int i = 0; i < 5; i++)         /* the mark may be over by the time it stores */
         ends("barrier-on", sets_marking, (uintptr_t)-4096);

@@ -120,8 +120,7 @@ inline ask_all()
     :: pending == 0 -> break
     :: pending != 0 -> ipi[id]; d_step { ipi[id] = 0; assert(request[id] == NOTHING) }
     od;
-    d_step {
-        bit shares_done;
+    atomic {
         shares_done = share[0] == ask_epoch && share[1] == ask_epoch && share[2] == ask_epoch;
         assert(shares_done);
         shares_done = 0;
@@ -131,7 +130,7 @@ inline ask_all()
 
 inline world_start()
 {
-    d_step { stopped = 0;
+    atomic { stopped = 0;
 #ifdef NO_EPOCH
     go = 1 };
 #else
@@ -149,7 +148,7 @@ proctype Hart(byte id; byte asks; byte sets)
 {
     mtype pc = FREE, kind = NOTHING, taken = NOTHING;
     byte epoch, initiator, i;
-    bit seen, last;
+    bit seen, last, shares_done;
     do
     :: d_step { ipi[id] && !IN_CRIT ->          /* a trap: the sequence is rewound before the hook runs */
             ipi[id] = 0;
@@ -179,12 +178,12 @@ proctype Hart(byte id; byte asks; byte sets)
         :: kind == STOP -> phase = 1 - phase; world_start()
         :: else
         fi;
-        d_step { kind = NOTHING; asks_open--; world_lock = 0; pc = FREE }
+        atomic { kind = NOTHING; asks_open--; world_lock = 0; pc = FREE }
 
     :: pc == FREE && sets == 0 && asks_open == 0 -> break
     od
 }
 
 init {
-    atomic { run Hart(0, 2, 0); run Hart(1, 1, 1); run Hart(2, 0, 1) }
+    atomic { run Hart(0, 2, 0); run Hart(1, 1, 0); run Hart(2, 0, 1) }
 }

@@ -146,20 +146,25 @@ static void give_birth(struct mutator *m, unsigned a)
         truth_set(truth_local(row, i), -1);
 }
 
-/* A cycle begins, and the task goes on with moves that only a barrier makes known to it. */
+/* A cycle begins, and the task goes down a chain before the markers, cuts it, and moves what it cut to where they may have
+ * been already: moves that only a barrier makes known to them. */
 static void cycle(struct mutator *m)
 {
     hgc_collect(HGC_START);
-    for (unsigned n = 1 + sim_choose(4); n > 0; n--) {
-        unsigned root = m->self * 2 % ROOTS;
-        struct node *p = hgc_get(roots[root]);
-        hold(m, 0, p);
-        if (!p)
-            return;
-        hold(m, 1, hgc_get(p->slot[sim_choose(SLOTS)]));
-        set_root(root, m->local[1]);            /* p lives in the stack alone */
-        if (m->local[1] && owns(m, m->local[1]))
-            set_slot(m->local[1], sim_choose(SLOTS), p);
+    for (unsigned n = 1 + sim_choose(3); n > 0; n--) {
+        hold(m, 0, hgc_get(roots[m->self * 2 % ROOTS]));
+        hold(m, 1, NULL);
+        for (unsigned depth = sim_choose(7); depth > 0 && m->local[0]; depth--) {
+            hold(m, 1, m->local[0]);
+            hold(m, 0, hgc_get(m->local[0]->slot[0]));
+        }
+        if (!owns(m, m->local[1]))
+            continue;
+        set_slot(m->local[1], 0, NULL);             /* what is in local 0 lives on the stack alone */
+        if (owns(m, m->local[2]))
+            set_slot(m->local[2], sim_choose(SLOTS), m->local[0]);
+        else
+            set_slot(m->local[1], 1, m->local[0]);
     }
 }
 
@@ -281,12 +286,12 @@ static __attribute__((noinline)) void build(unsigned workers)
     struct mutator m = {.self = 0};
     for (unsigned w = 0; w < workers; w++) {
         m.self = w;
-        for (unsigned n = 2 + sim_choose(8); n > 0; n--) {
+        for (unsigned n = 4 + sim_choose(10); n > 0; n--) {
             struct node *p = make(&m);
             if (!p)
                 return;
             hold(&m, 0, p);
-            set_slot(p, sim_choose(SLOTS), hgc_get(roots[w * 2 % ROOTS]));
+            set_slot(p, 0, hgc_get(roots[w * 2 % ROOTS]));
             set_root(w * 2 % ROOTS, p);
         }
         hold(&m, 0, NULL);
@@ -299,7 +304,6 @@ static void run_workers(void)
     unsigned n = 2 + sim_choose(WORKERS_MAX - 1);
     next_child = n;
     build(n);
-    hgc_collect(HGC_START);
     for (unsigned i = 0; i < n; i++)
         if (hk_task_create(&task[i], NULL, worker, (void *)(uintptr_t)i) != HK_OK)
             sim_fail("no memory for a task");

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/personality.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,10 +23,11 @@ static const struct {
     const char *name;
     int (*run)(void);
 } workloads[] = {
-    {"graph", graph}, {"sync", sync_scenes}, {"handover", handover},
+    {"graph", graph}, {"sync", sync_scenes}, {"handover", handover}, {"full", full},
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], TRACES = 1 << 21 };
 enum { CYCLES, SHADES };        /* figures */
+enum { SECONDS_MAX = 10 };      /* for one schedule */
 
 static int only = -1;           /* constant during a schedule, as all of the options */
 
@@ -38,7 +39,6 @@ int app_main(void)
     hgc_stats(&s);
     sim_figure(CYCLES, s.cycles);
     sim_figure(SHADES, s.shades);
-    sim_figure(2, s.slow_sets);
     return status;
 }
 
@@ -62,13 +62,13 @@ struct options {
     double seconds;
     int strategy, weak, race;   /* -1: by seed */
     unsigned print;
-    bool quiet;
+    bool quiet, twice;
 };
 
 static _Noreturn void usage(void)
 {
     fprintf(stderr, "usage: sim [--seed N] [--seeds N] [--seconds S] [--strategy random|pct|rr] [--weak 0|1] [--race 0|1]\n"
-                    "           [--workload NAME] [--print EVENTS] [--quiet]\nworkloads:");
+                    "           [--workload NAME] [--print EVENTS] [--quiet] [--twice]\nworkloads:");
     for (unsigned i = 0; i < WORKLOADS; i++)
         fprintf(stderr, " %s", workloads[i].name);
     fprintf(stderr, "\n");
@@ -95,7 +95,7 @@ static struct options parse(int argc, char **argv)
 {
     static const struct option names[] = {
         {"seed", 1, 0, 's'}, {"seeds", 1, 0, 'n'}, {"seconds", 1, 0, 't'}, {"strategy", 1, 0, 'S'}, {"weak", 1, 0, 'w'},
-        {"race", 1, 0, 'r'}, {"workload", 1, 0, 'W'}, {"print", 1, 0, 'p'}, {"quiet", 0, 0, 'q'}, {0, 0, 0, 0},
+        {"race", 1, 0, 'r'}, {"workload", 1, 0, 'W'}, {"print", 1, 0, 'p'}, {"quiet", 0, 0, 'q'}, {"twice", 0, 0, '2'}, {0, 0, 0, 0},
     };
     struct options o = {.seed = 1, .seeds = 1000, .seconds = 1e9, .strategy = -1, .weak = -1, .race = -1};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
@@ -109,6 +109,7 @@ static struct options parse(int argc, char **argv)
         case 'W': only = find_workload(optarg); break;
         case 'p': o.print = (unsigned)atoi(optarg); break;
         case 'q': o.quiet = true; break;
+        case '2': o.twice = true; break;
         default:  usage();
         }
     if (optind != argc || o.seeds == 0)
@@ -232,6 +233,8 @@ static void tell(const struct options *o, const struct sim_config *c, const stru
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
     (void)context;
+    if (sig == SIGVTALRM)
+        sim_fail("a schedule took %d s of the processor's time", SECONDS_MAX);
     sim_fail("signal %d at address %p", sig, info->si_addr);
 }
 
@@ -241,10 +244,23 @@ static void catch_faults(void)
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     stack_t stack = {.ss_sp = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), .ss_size = SIZE};
     sigaltstack(&stack, NULL);
+    sigaction(SIGVTALRM, &action, NULL);
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGBUS, &action, NULL);
     sigaction(SIGILL, &action, NULL);
     sigaction(SIGFPE, &action, NULL);
+}
+
+/* The same schedule once more: it must be the same. */
+static void run_again(const struct sim_config *c, struct sim_result *r)
+{
+    struct sim_result again;
+    sim_run(c, &again);
+    if (again.hash == r->hash && again.steps == r->steps)
+        return;
+    r->failed = true;
+    snprintf(r->why, sizeof r->why, "the second run of this seed went another way: %lu steps, not %lu",
+             (unsigned long)again.steps, (unsigned long)r->steps);
 }
 
 int main(int argc, char **argv)
@@ -252,19 +268,22 @@ int main(int argc, char **argv)
     struct options o = parse(argc, argv);
     struct figures *f = mmap(NULL, sizeof *f, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct sim_result r;
+    struct itimerval limit = {.it_value = {.tv_sec = SECONDS_MAX}};
     setvbuf(stdout, NULL, _IOLBF, 0);
     catch_faults();
     sim_init();
     double start = now();
     for (uint64_t i = 0; i < o.seeds && (i % 64 || now() - start < o.seconds); i++) {
         struct sim_config c = config_of(&o, o.seed + i);
+        setitimer(ITIMER_VIRTUAL, &limit, NULL);
         sim_run(&c, &r);
+        if (o.twice && !r.failed)
+            run_again(&c, &r);
         if (r.failed) {
             tell(&o, &c, &r);
             return 1;
         }
         count(f, &c, &r);
-        if (getenv("DBG")) printf("%lu cycles %lu shades %lu slow %lu\n", c.seed, r.figure[0], r.figure[1], r.figure[2]);
     }
     if (o.print)
         sim_print(o.print);
