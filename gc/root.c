@@ -88,7 +88,7 @@ HAL_NO_SANITIZE static void clear_below(struct task *t)
 /* Scans a claimed task, gives it back, and closes its job. */
 static void scan_claimed(struct task *t)
 {
-    if (ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle) && !t->no_stack_roots) {
+    if (ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle)) {
         task_each_word(t, mark_stack_word, NULL);
         if (gc.cfg.verify)
             clear_below(t);
@@ -136,17 +136,16 @@ static void task_job(unsigned slot)
     case TASK_CLAIMED:
         scan_claimed(t);
         return;
-    case TASK_ON_HART:
-        if (!t->no_stack_roots)
-            switch (task_claim_leave(slot, &t)) {
-            case TASK_CLAIMED:
-                scan_claimed(t);
-                return;
-            case TASK_ON_HART:
-                return;                 /* root_claimed or root_died closes it */
-            case TASK_NONE:
-                break;
-            }
+    case TASK_ON_HART:                  /* it may end at any moment: t is not looked at */
+        switch (task_claim_leave(slot, &t)) {
+        case TASK_CLAIMED:
+            scan_claimed(t);
+            return;
+        case TASK_ON_HART:
+            return;                     /* root_claimed or root_died closes it */
+        case TASK_NONE:
+            break;
+        }
         break;
     case TASK_NONE:
         break;

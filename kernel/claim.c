@@ -30,7 +30,7 @@ static enum task_claim claim(unsigned slot, struct task **out, bool want)
     hal_crit_t c = hal_crit_enter();
     hk_assert(hal_self()->pin > 0);
     struct task *t = task_lock_slot(slot);
-    enum task_claim got = t ? add_claim(t, want) : TASK_NONE;
+    enum task_claim got = t && !t->no_stack_roots ? add_claim(t, want) : TASK_NONE;
     if (got != TASK_NONE) {
         *out = t;
         hart = ld_rlx(&t->hart);

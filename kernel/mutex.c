@@ -226,7 +226,8 @@ static void unlock(struct hk_mutex *m, struct task *t)
     if (cas_rel(&m->word, (uintptr_t)t, 0))     /* partner: lock_free [L-mutex.rel] */
         return;
     spin_lock(&pi_lock);
-    uncontend(m, t);
+    if (ld_rlx(&m->word) & WAITED)      /* the last waiter's time may have run out since we looked */
+        uncontend(m, t);
     struct task *next = hand_over(m);
     propagate(t);
     spin_unlock(&pi_lock);

@@ -112,7 +112,8 @@ bool task_words(unsigned slot, uintptr_t *arg, uintptr_t *result);
 enum task_claim {
     TASK_CLAIMED,               /* yours: the context is saved, it does not run until task_unclaim */
     TASK_ON_HART,               /* it runs; ask with task_claim_leave */
-    TASK_NONE                   /* no such task, or dead, or claimed (or wanted) by somebody else already */
+    TASK_NONE                   /* no such task, or dead, or one without roots on its stack, or claimed (or wanted) by
+                                   somebody else already */
 };
 /* Tries to claim the task in `slot`; *t is set when TASK_CLAIMED or TASK_ON_HART.  Task context, pinned. */
 enum task_claim task_claim(unsigned slot, struct task **t);

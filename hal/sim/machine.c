@@ -140,6 +140,7 @@ void hal_irq_window(void)
 
 void hal_wait(void)
 {
+    sim_point();
     struct sim_hart *h = sim->cur;
     if (!h->pending && sim->time < h->deadline)
         sim_sleep(h);

@@ -11,7 +11,7 @@
 #include "sim.h"
 #include "workload.h"
 
-enum { ROWS = 4, HELD = 96, STALE = 6, ROOM = 26, HEAP = 64 * 1024, LARGE_MAX = 3 * 1024 };
+enum { ROWS = 3, HELD = 64, STALE = 6, ROOM = 20, HEAP = 64 * 1024, LARGE_MAX = 3 * 1024 };
 #define TRUTH HAL_NO_SANITIZE __attribute__((noinline))
 
 /* Three words of each object tell its number: the first, the last, and one between. */
@@ -34,7 +34,7 @@ static struct facts *facts(void)
 }
 
 static hgc_ref(struct thing) held[HELD];        /* each row its own part; the last is ballast, so that schedules are short */
-static unsigned rows, blocks;
+static unsigned rows, blocks, failures;         /* after so many, tasks end: each costs collections */
 static bool with_oom, with_large, injecting;    /* the schedule's choice */
 
 /* ---- the truth --------------------------------------------------------------------------------------------------- */
@@ -198,7 +198,7 @@ static void on_oom(size_t size)
 static void fill(unsigned row)
 {
     unsigned failed = 0;
-    for (unsigned i = row * part(); i < (row + 1) * part() && failed == 0; i++) {
+    for (unsigned i = row * part(); i < (row + 1) * part() && failed == 0 && nulls() < failures; i++) {
         if (truth_at(i))
             continue;
         failed += !take(row, i, some_size());
@@ -212,7 +212,7 @@ static void fill(unsigned row)
 /* Takes and lets go, one for one: garbage all the time. */
 static void churn(unsigned row, unsigned n)
 {
-    while (n-- > 0) {
+    while (n-- > 0 && nulls() < failures) {
         unsigned i = row * part() + sim_choose(part());
         if (truth_at(i))
             let_go(i);
@@ -275,7 +275,7 @@ static void run_workers(void)
 /* All but about ROOM blocks. */
 static __attribute__((noinline)) void take_ballast(void)
 {
-    unsigned room = ROOM + sim_choose(16);
+    unsigned room = ROOM + sim_choose(12);
     if (blocks < room || !take(0, HELD - 1, (blocks - room) * HGC_BLOCK))
         sim_fail("no memory for the ballast");
 }
@@ -309,7 +309,8 @@ int full(void)
 {
     struct hgc_stats s;
     rows = 1 + sim_choose(ROWS);
-    with_oom = sim_choose(2);
+    failures = 1 + sim_choose(4);
+    with_oom = sim_choose(3) == 0;
     with_large = sim_choose(2);
     start_heap();
     take_ballast();

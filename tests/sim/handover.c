@@ -288,7 +288,7 @@ static __attribute__((noinline)) void live(struct node *p, unsigned steps, unsig
 static void worker(void *arg)
 {
     (void)arg;
-    live(make(), 6 + sim_choose(14), 0);
+    live(make(), 5 + sim_choose(10), 0);
 }
 
 /* ------------------------------------------------------------------------------------------------------------------ */
@@ -315,7 +315,7 @@ static void run_workers(void)
     for (unsigned i = 0; i < n; i++)
         if (hk_task_create(&t[i], NULL, worker, NULL) != HK_OK)
             sim_fail("no memory for a task");
-    for (unsigned k = sim_choose(6); k > 0; k--) {
+    for (unsigned k = sim_choose(4); k > 0; k--) {
         hk_sleep(1 + sim_choose(20000));
         hgc_collect(HGC_START);
     }
