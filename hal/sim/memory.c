@@ -12,6 +12,9 @@
  * returned an address (sim_is_address: the later one may depend on it).  What depends on an index says so with
  * hal_dependent.
  *
+ * A store to the hart's current stack is out at once, with those before it: the frame may be gone, and its place in use by
+ * accesses that nobody reports.
+ *
  * Not modelled: loads that are late (load buffering), accesses of mixed size, devices.  Ordinary accesses, those of the
  * compiler, are immediate: race.c finds those that need an order and have none.
  */
@@ -166,9 +169,7 @@ uint64_t mem_load(uintptr_t p, unsigned size, enum sim_order order, uintptr_t pc
     for (unsigned i = h->buffered; i-- > 0;) {
         struct sim_pending *e = &h->buffer[i];
         if (e->addr == p && e->size == size) {
-            value = e->value;               /* our own, not out yet: it orders nothing */
-            if (order & SIM_ACQ && h->loads_max > h->load_floor)
-                h->load_floor = h->loads_max;
+            value = e->value;               /* our own, not out yet */
             goto out;
         }
         if (overlaps(p, size, e->addr, e->size)) {
@@ -182,6 +183,10 @@ uint64_t mem_load(uintptr_t p, unsigned size, enum sim_order order, uintptr_t pc
         value = read_memory(p, size);
     acquired(h, p, order, value, at);
 out:
+    if (order & SIM_ACQ) {                  /* a load and fence r,rw: all earlier loads stay before what comes */
+        sim_depends();
+        race_join(&h->clock, &h->unfenced);
+    }
     sim_event(order & SIM_ACQ ? "ld.acq" : "ld", p, value, pc);
     return value;
 }
@@ -196,13 +201,15 @@ void mem_store(uintptr_t p, unsigned size, uint64_t value, enum sim_order order,
         drain(h, 0);
     struct sim_pending *e = &h->buffer[h->buffered++];
     *e = (struct sim_pending){p, value, h->number++, h->fence_need, size, h->fenced};
-    if (order & SIM_REL) {
-        e->need = e->number;
-        e->clock = h->clock;
+    if (order & SIM_REL) {                  /* fence rw,w and a store: all later stores stay behind what was before */
+        e->need = h->fence_need = e->number;
+        e->clock = h->fenced = h->clock;
         race_tick(h);
     }
     if (!sim->cfg.weak)
         mem_flush(h);
+    else if (h->ctx && p - (uintptr_t)__builtin_frame_address(0) < h->ctx->hi - (uintptr_t)__builtin_frame_address(0))
+        mem_flush_at(h, p, size);
 }
 
 /* A read-modify-write: on memory, after what must go before it. */

@@ -250,9 +250,9 @@ static void start_heap(void)
     struct hgc_stats s;
     struct hgc_config c = {.size = HEAP, .base = hk_mem_alloc(HEAP), .oom = with_oom ? on_oom : NULL};
     c.verify = sim_choose(4) == 0;
-    c.stress = sim_choose(8) == 0 ? 20 + sim_choose(20) : 0;
+    c.stress = sim_choose(16) == 0 ? 20 + sim_choose(20) : 0;
     c.percent = 20 + 40 * sim_choose(5);
-    c.no_auto = sim_choose(3) == 0;
+    c.no_auto = sim_choose(2);
     if (!c.base || hgc_init(&c) != HGC_OK)
         sim_fail("hgc_init failed");
     hgc_root_add(held, sizeof held);
@@ -309,7 +309,7 @@ int full(void)
 {
     struct hgc_stats s;
     rows = 1 + sim_choose(ROWS);
-    failures = 1 + sim_choose(4);
+    failures = 1 + sim_choose(2);
     with_oom = sim_choose(3) == 0;
     with_large = sim_choose(2);
     start_heap();
