@@ -38,6 +38,9 @@ static void start(void)
         h->index = i;
         h->slice_end = h->alarm = h->armed = UINT64_MAX;
     }
+    if (hal_hart_count() > HK_MAX_HARTS)        /* no other hart has left boot, so none has touched what lies behind */
+        hk_panic("%u harts, but the kernel was built for %u: build it with -DHK_MAX_HARTS=%u", hal_hart_count(),
+                 (unsigned)HK_MAX_HARTS, hal_hart_count());
     mem_init();
     if (hk_task_create(NULL, &config, main_task, NULL) != HK_OK)
         hk_panic("no memory for the task main");
