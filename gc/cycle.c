@@ -45,7 +45,7 @@ static void begin(void)
     world_stop(WORLD_MARK_START, prepare, NULL);
     uint64_t stopped = hal_time_ns();
     hk_assert(sweep_done());
-    hk_assert(ld_rlx(&gc.active) == 0 && !markq_any());
+    hk_assert(!markq_any());            /* a worker of the last cycle may still be counted active: it finds nothing */
     uint32_t n = gc.cycle + 1;
     st_rlx(&gc.cycle, n);
     hk_event_clear(&gc.done[n & 1]);

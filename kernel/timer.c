@@ -43,6 +43,7 @@ static bool run_one(struct hart *h, uint64_t now)
     void (*fn)(void *) = t->fn;
     void *arg = t->arg;
     h->timers = t->next;
+    own_add(&t->fired, 1);              /* before hart is NULL, as timer_running */
     st_rlx(&h->timer_running, t);
     /* [L-timer.fired] */
     st_rel(&t->hart, NULL);             /* rel: who sees NULL in hk_timer_cancel sees timer_running too */

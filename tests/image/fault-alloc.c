@@ -4,7 +4,7 @@
 /*
  * Every allocation fails in turn: the n-th from the start of a scenario, for n = 1, 2, ... until one passes without a
  * failure; once only the n-th fails, and once the n-th and all after it.  In stress mode each allocation takes the slow
- * path, so none is left out.  The scenario undoes what it has begun; then its locks must be free and the heap as before.
+ * path, so none is left out.  Each part of the scenario does all or nothing; then its locks are free, the heap whole.
  */
 #include "gc/hgc.h"
 #include "tap.h"
@@ -89,7 +89,7 @@ static bool scenario(void)
     return in_task() && through_channel();
 }
 
-/* ---- after it: nothing is held, nothing half done ----------------------------------------------------------------- */
+/* ---- after it: nothing is held, nothing half done ---------------------------------------------------------------- */
 
 static bool is_free(struct hk_mutex *m)
 {

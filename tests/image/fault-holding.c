@@ -3,8 +3,8 @@
 /* seconds: 60 */
 /* match: task victim ended on hart \d+: store access fault */
 /*
- * A task that a fault ends while it holds mutexes and the only references to a list, marking or not: who waits for a mutex
- * is told, the list is collected, its other mutex is not lost either, and the next one finds all in order.
+ * A task that a fault ends while it holds mutexes and the only references to a list, marking or not: who waits for a
+ * mutex is told, the list is collected, its other mutex is not lost either, and the next one finds all in order.
  */
 #include "gc/hgc.h"
 #include "tap.h"

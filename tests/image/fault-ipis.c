@@ -3,7 +3,7 @@
 /* seconds: 60 */
 /*
  * Interrupts that nobody asked for: from all harts to all, to the sender itself and to those that sleep in idle, while
- * cycles run one after another.  They ask for nothing, so nothing happens: no stop more, none lost, every cycle verified.
+ * cycles run one after another.  They ask for nothing, so nothing happens: no stop more, none lost, cycles verified.
  */
 #include "gc/hgc.h"
 #include "kernel/world.h"
@@ -109,6 +109,7 @@ int app_main(void)
     struct hgc_stats s;
     hgc_stats(&s);
     ok(s.cycles >= CYCLES && s.verified == s.cycles, "cycles ran, each verified");
-    hk_printf("# %u interrupts, %u cycles, %u restarts\n", (unsigned)ld_rlx(&sent), (unsigned)s.cycles, (unsigned)s.restarts);
+    hk_printf("# %u interrupts, %u cycles, %u restarts\n", (unsigned)ld_rlx(&sent), (unsigned)s.cycles,
+              (unsigned)s.restarts);
     return tap_end();
 }

@@ -15,14 +15,14 @@ enum { ARENA = 1 << 20 };
 /* What the image takes for zero, if nobody clears it. */
 static uint64_t zeroes[4096];
 
-/* Memory up to 48 MiB of 64: QEMU's device tree lies behind.  Not in mstatus: MIE, since what is pending would go through
- * mtvec before boot has its turn.  Not in pmpcfg: locks, which nothing but a reset opens.  MPRV with MPP at user mode makes
- * loads and stores fault, so it comes last.  At 0x1000 is QEMU's own reset code, and in its ninth word the device tree's
- * address; a1 is the one register that boot may trust. */
-extern const char rubbish[];
+/* Memory up to 48 MiB of 64: QEMU's device tree lies behind.  Not in mstatus: MIE, since what is pending would go
+ * through mtvec before boot has its turn.  Not in pmpcfg: locks, which nothing but a reset opens.  MPRV with MPP at
+ * user mode makes loads and stores fault, so it comes last.  At 0x1000 is QEMU's own reset code, and in its ninth word the
+ * device tree's address; a1 is the one register that boot may trust. */
+extern const char unchecked_rubbish[];
 __asm__(".text\n"
-        ".globl rubbish\n"
-        "rubbish:\n\t"
+        ".globl unchecked_rubbish\n"
+        "unchecked_rubbish:\n\t"
         "li t6, 0x9e3779b97f4a7c15\n\t"
         "csrr t0, mhartid\n\t"
         "bnez t0, 2f\n\t"
@@ -40,12 +40,14 @@ __asm__(".text\n"
         "bltu t0, t1, 1b\n"
         "2: li t0, 0x1000\n\t"
         "ld a1, 32(t0)\n\t"
-        ".irp csr, mie, mtvec, mscratch, mepc, mcause, mtval, medeleg, mideleg, mcounteren, satp, pmpaddr0, pmpaddr1, pmpaddr5\n\t"
+        ".irp csr, mie, mtvec, mscratch, mepc, mcause, mtval, medeleg, mideleg, mcounteren, satp, pmpaddr0\n\t"
         "csrw \\csr, t6\n\t"
         ".endr\n\t"
+        "csrw pmpaddr1, t6\n\t"
+        "csrw pmpaddr5, t6\n\t"
         "li t0, 0x1f191b0f1f1d1b1f\n\t"
         "csrw pmpcfg0, t0\n\t"
-        ".irp i, 1, 2, 3, 4, 7, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30\n\t"
+        ".irp i, 1, 2, 3, 4, 7, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29\n\t"
         "addi x\\i, t6, \\i\n\t"
         ".endr\n\t"
         "la t0, _start\n\t"
@@ -71,7 +73,7 @@ int app_main(void)
     struct hgc_config config = { .base = hk_mem_alloc(ARENA), .size = ARENA, .verify = true };
     struct task *t[8];
     bool zero = true;
-    hk_printf("# the harts came from %p\n", (const void *)rubbish);
+    hk_printf("# the harts came from %p\n", (const void *)unchecked_rubbish);
     for (int i = 0; i < 4096; i++)
         zero &= zeroes[i] == 0;
     ok(zero, "what shall be zero is");

@@ -56,6 +56,7 @@ int app_main(void)
     hgc_stats(&s);
     is(ld_rlx(&wrong), 0, "each object was new");
     ok(s.restarts <= ld_rlx(&fired), "sequences are restarted once an interrupt at most");
-    hk_printf("# %u interrupts, %u restarts, %u cycles\n", (unsigned)ld_rlx(&fired), (unsigned)s.restarts, (unsigned)s.cycles);
+    hk_printf("# %u interrupts, %u restarts, %u cycles\n", (unsigned)ld_rlx(&fired), (unsigned)s.restarts,
+              (unsigned)s.cycles);
     return tap_end();
 }

@@ -2,7 +2,7 @@
 /* harts: 1 4 */
 /* seconds: 30 */
 /* expect: exit 3 */
-/* match: panic: trap stack overflow \(make BOARD_TRAP_STACK larger\) at 0x[0-9a-f]+, address 0x[0-9a-f]+, .* in a critical section or handler */
+/* match: panic: trap stack overflow \(make BOARD_TRAP_STACK larger\) at 0x[0-9a-f]+, address 0x[0-9a-f]+, .* handler */
 /* match: hart \d+, task main, in a handler */
 /* match: possibly called by [0-9a-f]+ */
 /* A handler that overruns the stack for handlers is a panic that says so, and touches nothing below that stack. */

@@ -4,25 +4,27 @@
 /* qemu: -icount shift=4,sleep=off */
 /* match: trace hash [0-9a-f]{16}, seed \d+ */
 /*
- * Interleavings that can be repeated.  QEMU counts instructions and runs the harts in turn; a turn ends at the next timer of
- * any hart.  So a timer on each hart whose periods come from a seed chooses the interleaving: the same seed, the same run,
- * which the trace hash shows; another seed, another one.  The load is nasty: objects move hidden between a shared table and
- * stacks, stores and allocations with and without a cycle, each cycle verified.
+ * Interleavings that can be repeated.  QEMU counts instructions and runs the harts in turn; a turn ends at the next
+ * timer of any hart.  So a timer on each hart whose periods come from a seed chooses the interleaving: the same seed, the
+ * same run, which the trace hash shows; another seed, another one.  Each timer also makes its hart switch between two
+ * tasks.  The load is nasty: objects move hidden between a shared table and stacks, with stores and allocations inside
+ * and outside of cycles, each verified.
  *
  * -DJITTER_SEED=n repeats a seed, -DJITTER_SEEDS=n runs so many, one after another.
  */
 #include "gc/hgc.h"
+#include "kernel/hart.h"
 #include "tap.h"
 
 #ifndef JITTER_SEED
 #define JITTER_SEED 1
 #endif
 #ifndef JITTER_SEEDS
-#define JITTER_SEEDS 3
+#define JITTER_SEEDS 2
 #endif
 
 enum {
-    ARENA = 1 << 20, NODE = HGC_KIND_FIRST, TABLE, HARTS = 8, SLOTS = 64, MOVES = 300, HELD = 4,
+    ARENA = 1 << 20, NODE = HGC_KIND_FIRST, TABLE, HARTS = 8, TASKS = 2 * HARTS, SLOTS = 32, MOVES = 60, HELD = 4,
     NEAR = 5000, SPREAD = 40000,        /* nanoseconds from one interrupt of a hart to the next */
 };
 #define MAGIC ((uintptr_t)0x6a69747465720000u)
@@ -32,7 +34,7 @@ struct node {
     hgc_ref(struct node) next;
 };
 struct table {
-    hgc_ref(struct node) slot[HARTS][SLOTS];
+    hgc_ref(struct node) slot[TASKS][SLOTS];
 };
 static struct {
     hgc_ref(struct table) table;
@@ -69,6 +71,7 @@ static void fires(void *arg)
     mix(&j->hash, now);
     mix(&j->hash, pc);
     j->count++;
+    hart_kick(hk_hart());
     if (!ld_rlx(&over))
         hk_timer_start(&j->timer, now + NEAR + random_of(&j->random) % SPREAD, fires, j);
 }
@@ -105,7 +108,8 @@ static void move(unsigned me, uint32_t *r)
         if (!held[i])
             held[i] = fresh(random_of(r));
     }
-    for (uint32_t i = random_of(r) % 4; i; i--)
+    bool long_time = random_of(r) % 8 == 0;         /* over the end of a mark */
+    for (uint32_t i = long_time ? 100 : random_of(r) % 4; i && (!long_time || hgc_marking()); i--)
         hk_yield();
     for (unsigned i = 0; i < HELD; i++) {
         check(held[i]);
@@ -121,8 +125,10 @@ static void move(unsigned me, uint32_t *r)
 static void moves(void *arg)
 {
     unsigned me = (unsigned)(uintptr_t)arg;
-    uint32_t r = jitters[me].random * 2654435761u + 1;
-    hk_timer_start(&jitters[me].timer, hk_now() + NEAR, fires, &jitters[me]);
+    struct jitter *j = &jitters[me / 2];
+    uint32_t r = (j->random + me % 2) * 2654435761u + 1;
+    if (me % 2)
+        hk_timer_start(&j->timer, hk_now() + NEAR, fires, j);
     for (int i = 0; i < MOVES; i++) {
         move(me, &r);
         if (random_of(&r) % 32 == 0)
@@ -144,25 +150,26 @@ static void end_jitter(void)
 static void check_table(void)
 {
     struct table *t = hgc_get(root.table);
-    for (unsigned h = 0; h < hk_harts(); h++)
+    for (unsigned task = 0; task < 2 * hk_harts(); task++)
         for (unsigned i = 0; i < SLOTS; i++)
-            for (struct node *p = hgc_get(t->slot[h][i]); p; p = hgc_get(p->next))
+            for (struct node *p = hgc_get(t->slot[task][i]); p; p = hgc_get(p->next))
                 check(p);
 }
 
 static void run(uint32_t seed)
 {
-    struct task *t[HARTS];
+    struct task *t[TASKS];
     uint64_t hash = 0xcbf29ce484222325u;
     unsigned count = 0;
     st_rlx(&over, 0);
     hgc_set(&root.table, hgc_new(TABLE, sizeof(struct table)));
-    for (unsigned i = 0; i < hk_harts(); i++) {
-        struct hk_task_config on = { .hart_plus_1 = (int)i + 1 };
+    for (unsigned i = 0; i < hk_harts(); i++)
         jitters[i] = (struct jitter){ .random = seed * 7919 + i * 104729 + 1 };
+    for (unsigned i = 0; i < 2 * hk_harts(); i++) {
+        struct hk_task_config on = { .hart_plus_1 = (int)(i / 2) + 1 };
         hk_task_create(&t[i], &on, moves, (void *)(uintptr_t)i);
     }
-    for (unsigned i = 0; i < hk_harts(); i++)
+    for (unsigned i = 0; i < 2 * hk_harts(); i++)
         hk_task_join(t[i], NULL);
     end_jitter();
     for (unsigned i = 0; i < hk_harts(); i++) {
@@ -177,7 +184,7 @@ static void run(uint32_t seed)
 int app_main(void)
 {
     static const uint32_t node_map = HGC_MAP(struct node, next), table_map = 1;
-    static const struct hgc_kind node = { .name = "node", .words = sizeof(struct node) / sizeof(void *), .map = &node_map };
+    static const struct hgc_kind node = { .name = "node", .words = 3, .map = &node_map };
     static const struct hgc_kind table = { .name = "table", .words = 1, .map = &table_map };
     struct hgc_config config = { .base = hk_mem_alloc(ARENA), .size = ARENA, .verify = true };
     is(hgc_init(&config) | hgc_kind(NODE, &node) | hgc_kind(TABLE, &table) | hgc_root_add(&root, sizeof(root)), HGC_OK,
@@ -187,6 +194,7 @@ int app_main(void)
     struct hgc_stats s;
     hgc_stats(&s);
     ok(s.verified == s.cycles && s.cycles > 5, "cycles ran, each verified");
-    hk_printf("# %u cycles, %u restarts, %u slow stores\n", (unsigned)s.cycles, (unsigned)s.restarts, (unsigned)s.slow_sets);
+    hk_printf("# %u cycles, %u restarts, %u slow stores\n", (unsigned)s.cycles, (unsigned)s.restarts,
+              (unsigned)s.slow_sets);
     return tap_end();
 }

@@ -3,8 +3,9 @@
  * A small heap that runs full, again and again: several tasks fail at once, wait for the cycle that runs or share a
  * collection, ask the program's handler, get NULL, let something go and try again.
  *
- * What is held stays whole.  NULL is right only when memory is really in use: a small object fits as long as one block is
- * free, so what counts is blocks in which something is held, the runs that harts keep, and a few for stale words on stacks.
+ * What is held stays whole.  NULL is right only when memory is really in use: a small object fits as long as one block
+ * is free, so what counts is blocks in which something is held, the runs that harts keep, and a few for stale words on
+ * stacks.
  */
 #include "gc/hgc.h"
 #include "kernel/hk.h"
@@ -33,7 +34,8 @@ static struct facts *facts(void)
     return sim_truth();
 }
 
-static hgc_ref(struct thing) held[HELD];        /* each row its own part; the last is ballast, so that schedules are short */
+/* Each row its own part; the last is ballast, so that schedules are short. */
+static hgc_ref(struct thing) held[HELD];
 static unsigned rows, blocks, failures;         /* after so many, tasks end: each costs collections */
 static bool with_oom, with_large, injecting;    /* the schedule's choice */
 
@@ -139,8 +141,8 @@ static void check(unsigned i)
         sim_fail("I10: object %lu at %p is held, and is not live", (unsigned long)truth_number(i), (void *)p);
     for (unsigned k = 0; k < 3; k++)
         if (*word_of(p, size, k) != truth_number(i))
-            sim_fail("I10: object %lu at %p holds %#lx: it was freed or overwritten", (unsigned long)truth_number(i), (void *)p,
-                     (unsigned long)*word_of(p, size, k));
+            sim_fail("I10: object %lu at %p holds %#lx: it was freed or overwritten", (unsigned long)truth_number(i),
+                     (void *)p, (unsigned long)*word_of(p, size, k));
 }
 
 static void let_go(unsigned i)

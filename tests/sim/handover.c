@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * References that pass from task to task in every way there is (I11), while cycles run: as an argument, as a result, through
- * a channel, through a root.  Who hands one over forgets it at once, and often ends at once.
+ * References that pass from task to task in every way there is (I11), while cycles run: as an argument, as a result,
+ * through a channel, through a root.  Who hands one over forgets it at once, and often ends at once.
  *
- * A reference that a task has in its hands is a token: truth_hold counts it when it is taken, and it passes along with the
- * reference.  So an object is held from its birth until some task drops its last token, wherever it is.
+ * A reference that a task has in its hands is a token: truth_hold counts it when it is taken, and it passes along with
+ * the reference.  So an object is held from its birth until some task drops its last token, wherever it is.
  */
 #include <string.h>
 
@@ -36,7 +36,8 @@ static void check_one(const struct node *p)
 {
     uint32_t number = p->number, magic = p->magic;
     if (magic != MAGIC || number >= truth_count() || truth_address(number) != (uintptr_t)p)
-        sim_fail("I11: what was an object at %p holds %#x, %#x: it was freed or overwritten", (const void *)p, number, magic);
+        sim_fail("I11: what was an object at %p holds %#x, %#x: it was freed or overwritten", (const void *)p, number,
+                 magic);
     if (hgc_size(p) == 0)
         sim_fail("I11: object %u at %p is held, and is not live", number, (const void *)p);
 }
@@ -293,7 +294,7 @@ static void worker(void *arg)
 
 /* ------------------------------------------------------------------------------------------------------------------ */
 
-/* The last references, each of which must still be whole: on shelves, in channels, results of tasks that nobody joined. */
+/* The last references, which must still be whole: on shelves, in channels, results of tasks that nobody joined. */
 static __attribute__((noinline)) void collect_all(void)
 {
     void *got;

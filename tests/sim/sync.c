@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel without the collector.  Each schedule draws one scene: tasks that use one sort of thing against each other,
- * and what must hold is counted in sim_truth, where counting is no step.  Whatever a lock or a wait puts in order is also
- * an ordinary variable here, for the race detector.
+ * The kernel without the collector.  Each schedule draws one scene: tasks that use one sort of thing against each
+ * other, and what must hold is counted in sim_truth, where counting is no step.  Whatever a lock or a wait puts in order
+ * is also an ordinary variable here, for the race detector.
  */
 #include "kernel/hk.h"
 #include "kernel/task.h"
@@ -147,7 +147,8 @@ static bool lock(unsigned i, unsigned held)
 {
     uint64_t ns = timeout();
     int r = hk_mutex_lock_until(&mutex[i], ns);
-    bool may = r == HK_OK || (ns == 0 && r == HK_EAGAIN) || (ns != HK_FOREVER && r == HK_ETIMEOUT) || (held && r == HK_EDEADLK);
+    bool may = r == HK_OK || (ns == 0 && r == HK_EAGAIN) || (ns != HK_FOREVER && r == HK_ETIMEOUT)
+               || (held && r == HK_EDEADLK);
     if (!may)
         sim_fail("locking a mutex returned %d", r);
     if (r != HK_OK)
@@ -349,7 +350,8 @@ static void receive_words(void)
         unsigned from = (unsigned)(word >> 16), n = word & 0xffff;
         received(from, n);
         if ((int)n <= last[from] || cargo[from][n] != 1000 * from + n)
-            sim_fail("word %u of task %u came after word %d, or without what was written before it", n, from, last[from]);
+            sim_fail("word %u of task %u came after word %d, or without what was written before it", n, from,
+                     last[from]);
         last[from] = (int)n;
     }
 }
@@ -389,7 +391,11 @@ static void channels(void)
 
 /* ---- timers ------------------------------------------------------------------------------------------------------ */
 
-static struct timer { struct hk_timer t; unsigned who, which, again; uint64_t due; unsigned told; } timers[TASKS][TIMERS];
+static struct timer {
+    struct hk_timer t;
+    unsigned who, which, again, told;
+    uint64_t due;
+} timers[TASKS][TIMERS];
 
 TRUTH static void in_timer(const struct timer *t, bool inside)
 {
@@ -538,7 +544,7 @@ static void storm(void)
 /* ---- park and ready ---------------------------------------------------------------------------------------------- */
 
 static struct spinlock mail_lock;
-static struct box { unsigned letters, written; struct task *owner; } box[TASKS];
+static struct box { unsigned letters; struct task *owner; } box[TASKS];
 enum { LETTERS = 8 };
 
 TRUTH static void mailed(unsigned i, int n)
@@ -845,7 +851,9 @@ static void claims(void)
 
 int sync_scenes(void)
 {
-    static void (*const scene[])(void) = {mutexes, semaphores, events, channels, all_timers, storm, parks, world, claims};
+    static void (*const scene[])(void) = {
+        mutexes, semaphores, events, channels, all_timers, storm, parks, world, claims,
+    };
     tasks = 2 + sim_choose(TASKS - 1);
     patient = sim_choose(3) == 0;
     scene[sim_choose(sizeof scene / sizeof scene[0])]();
