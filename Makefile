@@ -298,7 +298,7 @@ $(plugin): tools/plugin/hartcount.c
 	    $(if $(shell [ "0$(plugin_api)" -ge 9 ] && echo y),-DPLUGAPI=4) -pthread $< -o $@
 
 # ---- targets -------------------------------------------------------------------------------------------------------
-.PHONY: all stops run run-image debug test test-host images plugin sim sim-mutant size help clean distclean compile_commands.json newlib \
+.PHONY: all stops run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean compile_commands.json newlib \
     FORCE
 .SECONDARY:
 
@@ -341,9 +341,14 @@ SIMFLAGS ?=
 sim: $(S)/sim
 	$(Q)echo "simulator: base seed $(SEED)"; $(S)/sim --seed $(SEED) --seeds $(SEEDS) $(SIMFLAGS)
 
+## runs the tests against each defect of tests/mutants/list (hours); MUTANTS: see tools/mutants
+MUTANTS ?=
+mutants: $(S)/sim
+	$(Q)O='$(O)' tools/mutants --jobs $(JOBS) $(MUTANTS)
+
 # What tools/mutants builds: the simulator with one file, FILE, replaced by SRC.
 sim-mutant: $(S)/sim
-	$(Q)mkdir -p $(dir $(OUT)) && $(call sim_cc,$(FILE)) -MF $(OUT).d -iquote $(dir $(FILE)) -c $(SRC) -o $(OUT).o && \
+	$(Q)mkdir -p $(dir $(OUT)) && $(filter-out -Werror,$(call sim_cc,$(FILE))) -MF $(OUT).d -iquote $(dir $(FILE)) -c $(SRC) -o $(OUT).o && \
 	    $(HOSTCC) -no-pie $(filter-out $(S)/$(FILE:.c=.o),$(call obj,$(S),$(src_sim))) $(OUT).o -o $(OUT)
 
 ## builds every image: applications, tests, benchmarks
@@ -399,6 +404,8 @@ clean:
 ## removes everything that was built
 distclean:
 	rm -rf $(O)
+
+include tests/mutants/rules.mk
 
 ifneq ($(building),)
 -include $(patsubst %.o,%.d,$(core_objs) $(call obj,$(B),$(src_image_lib) $(wildcard tests/image/*.c bench/*.c apps/*/*.c)))

@@ -15,7 +15,7 @@ unsigned sim_choose(unsigned n)
 {
     if (n < 2)
         return 0;
-    unsigned x = (unsigned)(sim_random() >> 32) % n;
+    unsigned x = (unsigned)((sim_random() >> 32) * n >> 32);
     sim->result->hash = (sim->result->hash ^ x) * 0x100000001b3u;
     return x;
 }
@@ -30,7 +30,7 @@ void sim_sched_init(void)
     sim->stale_in = chances[sim_choose(4)];
     sim->plain_in = sim_choose(4) ? 512 : 16;
     sim->plain_left = 1;
-    sim->step_ns = 20u << sim_choose(5);
+    sim->step_ns = 16u << sim_choose(5);
     sim->quantum = 1 + sim_choose(40);
     sim->left = sim->quantum;
     sim->starved = sim_choose(8) == 0 ? sim_choose(sim->cfg.harts) : SIM_HARTS;
@@ -144,7 +144,7 @@ static void step(void)
 {
     if (++sim->result->steps > sim->cfg.steps_max)
         sim_fail("no end after %lu steps", (unsigned long)sim->cfg.steps_max);
-    sim->time += 1 + sim_random() % (2 * sim->step_ns);
+    sim->time += 1 + (sim_random() & (2 * sim->step_ns - 1));
     for (unsigned i = 0; i < sim->cfg.harts; i++)
         if (sim->hart[i].buffered && sim_choose(sim->drain_in) == 0)
             mem_drain_one(&sim->hart[i], sim_choose(sim->hart[i].buffered));

@@ -76,7 +76,7 @@ struct sim {
     uintptr_t mem_lo, mem_hi, data_lo, data_hi;
     void *snapshot;
     uint64_t random, time;
-    uint64_t step_ns;           /* of virtual time, on average */
+    uint64_t step_ns;           /* of virtual time, on average; a power of two */
     bool stopped;               /* the schedule is over: nothing is a point any more */
     /* sched.c */
     unsigned switch_in, take_in, drain_in, stale_in;    /* chances: one in so many */

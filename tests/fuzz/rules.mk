@@ -5,7 +5,8 @@
 
 FUZZCC ?= clang
 FUZZ_SECONDS ?= 20
-FUZZ_DEFS ?=
+# FUZZ_KNOWN leaves out what is known to fail and not mended yet; make FUZZ_DEFS= has all.
+FUZZ_DEFS ?= -DFUZZ_KNOWN
 F := $(O)/fuzz
 fuzz_targets := $(sort $(basename $(notdir $(wildcard tests/fuzz/*.c))))
 fuzz_programs := $(fuzz_targets:%=$(F)/%)
@@ -45,7 +46,7 @@ fuzz: $(fuzz_programs)
 
 ## runs each fuzz target for FUZZ_SECONDS
 check-fuzz: $(fuzz_programs)
-	$(Q)O='$(O)' FUZZ_SECONDS='$(FUZZ_SECONDS)' prove --exec '' $(fuzz_targets:%='tools/check-fuzz %')
+	$(Q)O='$(O)' FUZZ_SECONDS='$(FUZZ_SECONDS)' prove --jobs $(JOBS) --timer --exec tools/check-fuzz $(fuzz_targets)
 
 ifneq ($(building),)
 -include $(patsubst %.o,%.d,$(foreach target,$(fuzz_targets),$(call obj,$(F),tests/fuzz/$(target).c $(fuzz_src_$(target)))))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* harts: 1 2 4 8 */
 /* seconds: 60 */
-/* reset: rubbish */
+/* reset: unchecked_rubbish */
 /*
  * At reset nothing is known but the code and the data that were loaded: here all harts come from a piece of code that
  * fills the zeroed data, the handlers' stacks and free memory with rubbish, and each register and CSR that boot might

@@ -55,7 +55,9 @@ static struct node *make(struct mutator *m)
     case 0:  p = hgc_alloc(HGC_AMBIGUOUS, sizeof *p + 16 * sim_choose(24)); break;
     case 1:  p = hgc_alloc(NODE, 600 + 700 * sim_choose(4)); break;    /* large */
     case 2:  p = hgc_alloc(TRACED, sizeof *p); break;
-    case 3:  p = hgc_alloc(NODE, sizeof *p); break;
+    case 3:
+    case 4:
+    case 5:  p = hgc_alloc(NODE, sizeof *p + 32 * sim_choose(10)); break;  /* so that a chain goes through many blocks */
     default: p = hgc_new(NODE, sizeof *p); break;
     }
     if (!p)
@@ -146,25 +148,36 @@ static void give_birth(struct mutator *m, unsigned a)
         truth_set(truth_local(row, i), -1);
 }
 
-/* A cycle begins, and the task goes down a chain before the markers, cuts it, and moves what it cut to where they may have
- * been already: moves that only a barrier makes known to them. */
+/* Goes down the task's chain, and cuts it: the rest is in local 0, and what held it in local 1. */
+static bool cut(struct mutator *m)
+{
+    hold(m, 0, hgc_get(roots[m->self * 2 % ROOTS]));
+    hold(m, 1, NULL);
+    for (unsigned depth = 1 + sim_choose(7); depth > 0 && m->local[0]; depth--) {
+        hold(m, 1, m->local[0]);
+        hold(m, 0, hgc_get(m->local[0]->slot[0]));
+    }
+    if (!m->local[0] || !owns(m, m->local[1]))
+        return false;
+    set_slot(m->local[1], 0, NULL);
+    return true;
+}
+
+/* A cycle begins, and the task cuts its chain before the markers come: where its stack was scanned already, only the barrier
+ * makes the rest known to them, whether it stays on the stack or goes into an object that they have seen. */
 static void cycle(struct mutator *m)
 {
     hgc_collect(HGC_START);
-    for (unsigned n = 1 + sim_choose(3); n > 0; n--) {
-        hold(m, 0, hgc_get(roots[m->self * 2 % ROOTS]));
-        hold(m, 1, NULL);
-        for (unsigned depth = sim_choose(7); depth > 0 && m->local[0]; depth--) {
-            hold(m, 1, m->local[0]);
-            hold(m, 0, hgc_get(m->local[0]->slot[0]));
-        }
-        if (!owns(m, m->local[1]))
-            continue;
-        set_slot(m->local[1], 0, NULL);             /* what is in local 0 lives on the stack alone */
-        if (owns(m, m->local[2]))
-            set_slot(m->local[2], sim_choose(SLOTS), m->local[0]);
-        else
-            set_slot(m->local[1], 1, m->local[0]);
+    for (unsigned n = sim_choose(3); n > 0; n--)
+        hk_yield();
+    if (!cut(m))
+        return;
+    if (sim_choose(2)) {
+        for (unsigned n = 0; n < 60 && hgc_marking(); n++)
+            hk_yield();
+        check(m->local[0]);
+    } else {
+        set_slot(m->local[1], 1 + sim_choose(2), m->local[0]);
     }
 }
 
