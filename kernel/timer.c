@@ -72,6 +72,9 @@ void hk_timer_start(struct hk_timer *t, uint64_t when_ns, void (*fn)(void *), vo
     struct hart *h = hal_self();
     struct hk_timer **at = &h->timers;
     hk_assert(ld_rlx(&t->hart) == NULL);
+    uint64_t now = hal_time_ns();
+    if (when_ns < now)          /* or one that starts itself again for a time long past would stay before all others */
+        when_ns = now;
     t->when = when_ns;
     t->fn = fn;
     t->arg = arg;

@@ -6,6 +6,7 @@ of lines of its source:
     /* harts: 1 2 4 8 */        numbers of harts that it is tested on (default 4; qemu-run takes the first)
     /* expect: exit 0 */        the status that it must end with (default 0; a panic ends with 3)
     /* match: REGEX */          a line that the console must show; any number of them
+    /* same: REGEX */           what the console shows of it must be the same in a second run
     /* seconds: 30 */           hang limit in seconds of the host's clock (default 60)
     /* mem: 128M */             memory of the machine (default: the board's)
     /* tap: no */               it prints no TAP: only its end is tested

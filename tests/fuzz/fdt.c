@@ -139,7 +139,7 @@ static void node(struct bytes *in, struct tree *t, unsigned depth)
     word(t, 2);
 }
 
-static void made_tree(struct bytes *in)
+static void made_tree(struct bytes *in, unsigned damage)
 {
     static struct tree t;
     t = (struct tree){ .length = HEADER, .addr_cells = 2, .size_cells = 1 };
@@ -150,7 +150,7 @@ static void made_tree(struct bytes *in)
         prop_cell(&t, STR_SIZE, t.size_cells = take(in) & 3);
     if (take(in) & 1)
         prop_cell(&t, STR_SHORTER, take(in));
-    while (left(in) && t.length < TREE_MAX / 4 && t.banks < BANKS - 40)
+    while (left(in) > 8 * damage && t.length < TREE_MAX / 4 && t.banks < BANKS - 40)
         node(in, &t, 2);
     word(&t, 2);
     word(&t, 9);
@@ -164,6 +164,14 @@ static void made_tree(struct bytes *in)
     uint8_t *blob = malloc(total);
     memcpy(blob, t.bytes, end);
     memcpy(blob + end, strings, sizeof strings);
+    if (damage) {               /* a word or some, after the header: nothing is expected but that it ends */
+        uint64_t lo, hi;
+        for (unsigned i = 0; i < damage; i++)
+            be32(blob + HEADER + take16(in) % (end - HEADER - 3), take32(in) >> (take(in) & 31));
+        (void)fdt_memory(blob, take64(in), &lo, &hi);
+        free(blob);
+        return;
+    }
     for (unsigned i = 0; i <= t.banks; i++) {
         uint64_t addr = i < t.banks ? t.bank[i].base + t.bank[i].size / 2 : 0x80000000, lo = 0, hi = 0;
         unsigned b = 0;
@@ -181,8 +189,9 @@ static void made_tree(struct bytes *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes in = { data, data + size };
-    if (take(&in) & 1)
-        made_tree(&in);
+    unsigned how = take(&in);
+    if (how & 1)
+        made_tree(&in, how & 2 ? how / 4 % 8 : 0);
     else
         any_blob(&in);
     return 0;

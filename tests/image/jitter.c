@@ -3,6 +3,7 @@
 /* seconds: 120 */
 /* qemu: -icount shift=4,sleep=off */
 /* match: trace hash [0-9a-f]{16}, seed \d+ */
+/* same: trace hash [0-9a-f]{16}, seed \d+ */
 /*
  * Interleavings that can be repeated.  QEMU counts instructions and runs the harts in turn; a turn ends at the next
  * timer of any hart.  So a timer on each hart whose periods come from a seed chooses the interleaving: the same seed, the
