@@ -20,6 +20,7 @@ struct node {
 };
 
 static hgc_ref(struct node) roots[ROOTS];
+static hgc_ref(struct node) ends[ENDS];
 static hgc_ref(struct hgc_chan) chan;
 static uint32_t next_child;           /* atomic */
 
@@ -148,6 +149,41 @@ static void give_birth(struct mutator *m, unsigned a)
         truth_set(truth_local(row, i), -1);
 }
 
+/* The slots move up by one: a copy that overlaps. */
+static void shift(struct mutator *m, struct node *p)
+{
+    if (!owns(m, p))
+        return;
+    unsigned n = check(p);
+    int was[SLOTS];
+    for (unsigned i = 0; i < SLOTS; i++) {
+        was[i] = *truth_slot(n, i);
+        truth_open(truth_slot(n, i));
+    }
+    hgc_copy(&p->slot[1], &p->slot[0], (SLOTS - 1) * sizeof p->slot[0]);
+    for (unsigned i = 0; i < SLOTS; i++) {
+        struct node *q = hgc_get(p->slot[i]);
+        if ((q ? (int)check(q) : -1) != was[i ? i - 1 : 0])
+            sim_fail("slot %u of object %u is not what a copy that overlaps makes of it", i, n);
+        truth_set(truth_slot(n, i), was[i ? i - 1 : 0]);
+    }
+}
+
+/* A root of the task's own holds a pointer one past the end of an object, and may be all that does. */
+static void set_end(struct mutator *m, struct node *q)
+{
+    int *holder = truth_root(ROOTS + m->self);
+    truth_open(holder);
+    hgc_set(&ends[m->self], q ? (struct node *)((uintptr_t)q + hgc_size(q)) : NULL);
+    truth_set(holder, q ? (int)check(q) : -1);
+}
+
+static struct node *get_end(struct mutator *m)
+{
+    int n = *truth_root(ROOTS + m->self);
+    return n < 0 ? NULL : (struct node *)truth_address((unsigned)n);
+}
+
 /* Goes down the task's chain, and cuts it: the rest is in local 0, and what held it in local 1. */
 static bool cut(struct mutator *m)
 {
@@ -159,7 +195,22 @@ static bool cut(struct mutator *m)
     }
     if (!m->local[0] || !owns(m, m->local[1]))
         return false;
-    set_slot(m->local[1], 0, NULL);
+    switch (sim_choose(4)) {
+    case 0:  clear(m, m->local[1]); break;
+    case 1:  copy(m, m->local[1], owns(m, m->local[2]) ? m->local[2] : m->local[1]); set_slot(m->local[1], 0, NULL); break;
+    default: set_slot(m->local[1], 0, NULL); break;
+    }
+    return true;
+}
+
+/* What is in local 0 is in an object in local 3 now, which only this stack knows. */
+static bool wrap(struct mutator *m)
+{
+    hold(m, 3, make(m));
+    if (!m->local[3])
+        return false;
+    set_slot(m->local[3], sim_choose(SLOTS), m->local[0]);
+    hold(m, 0, NULL);
     return true;
 }
 
@@ -167,17 +218,40 @@ static bool cut(struct mutator *m)
  * makes the rest known to them, whether it stays on the stack or goes into an object that they have seen. */
 static void cycle(struct mutator *m)
 {
+    bool before = sim_choose(2);        /* then its stack is all that holds the rest, and is not scanned yet */
+    if (before && !cut(m))
+        return;
+    bool wrapped = before && sim_choose(2) && wrap(m);
     hgc_collect(HGC_START);
-    for (unsigned n = sim_choose(3); n > 0; n--)
+    if (wrapped) {
+        copy(m, m->local[1], m->local[3]);
+        hold(m, 3, NULL);
+        return;
+    }
+    for (unsigned n = before ? 0 : sim_choose(3); n > 0; n--)
         hk_yield();
-    if (!cut(m))
+    if (!before && !cut(m))
         return;
     if (sim_choose(2)) {
         for (unsigned n = 0; n < 60 && hgc_marking(); n++)
             hk_yield();
         check(m->local[0]);
-    } else {
+        return;
+    }
+    switch (sim_choose(3)) {
+    case 0:                             /* by its end alone, for a while */
+        set_end(m, m->local[0]);
+        hold(m, 0, NULL);
+        hk_yield();
+        hold(m, 0, get_end(m));
+        break;
+    case 1:
+        set_slot(m->local[1], 0, m->local[0]);
+        shift(m, m->local[1]);
+        break;
+    default:
         set_slot(m->local[1], 1 + sim_choose(2), m->local[0]);
+        break;
     }
 }
 
@@ -244,6 +318,7 @@ static __attribute__((noinline)) void mutate(unsigned self, unsigned steps, stru
         if (m.local[i])
             check(m.local[i]);
     set_root(self * 2 % ROOTS, m.local[0]);
+    set_end(&m, NULL);
     for (unsigned i = 0; i < LOCALS; i++)
         hold(&m, i, NULL);
 }
@@ -354,6 +429,7 @@ int graph(void)
     hgc_kind(NODE, &(struct hgc_kind){.name = "node", .words = sizeof(struct node) / sizeof(void *), .map = node_map});
     hgc_kind(TRACED, &(struct hgc_kind){.name = "traced", .trace = trace});
     hgc_root_add(roots, sizeof roots);
+    hgc_root_add(ends, sizeof ends);
     hgc_root_add(&chan, sizeof chan);
     hgc_set(&chan, hgc_chan_new(2));
     run_workers();

@@ -15,7 +15,7 @@ struct truth {
         int slot[SLOTS];
     } node[NODES];
     unsigned nodes;
-    int root[ROOTS], local[TASKS][LOCALS];
+    int root[ROOTS + ENDS], local[TASKS][LOCALS];
     unsigned char seen[NODES];
     unsigned short stack[NODES];
 };
@@ -56,7 +56,7 @@ static void reach_all(struct truth *t)
 {
     unsigned n = 0;
     memset(t->seen, 0, sizeof t->seen);
-    for (unsigned i = 0; i < ROOTS; i++)
+    for (unsigned i = 0; i < ROOTS + ENDS; i++)
         reach(t, &n, t->root[i]);
     for (unsigned i = 0; i < TASKS; i++)
         for (unsigned k = 0; k < LOCALS; k++)

@@ -11,11 +11,11 @@
 
 #include <stdint.h>
 
-enum { NODES = 512, SLOTS = 3, ROOTS = 12, TASKS = 8, LOCALS = 4 };
+enum { NODES = 512, SLOTS = 3, ROOTS = 12, ENDS = 8, TASKS = 8, LOCALS = 4 };
 
 /* A holder of a reference: a slot of a node, a root, a local of a task. */
 int *truth_slot(unsigned node, unsigned slot);
-int *truth_root(unsigned root);
+int *truth_root(unsigned root);        /* ROOTS + i: a word that holds the end of an object */
 int *truth_local(unsigned task, unsigned local);
 
 void truth_start(void);
