@@ -297,6 +297,9 @@ $(plugin): tools/plugin/hartcount.c
 	$(Q)$(HOSTCC) -std=gnu17 -O2 -g $(warn) -fPIC -shared -fvisibility=hidden \
 	    $(if $(shell [ "0$(plugin_api)" -ge 9 ] && echo y),-DPLUGAPI=4) -pthread $< -o $@
 
+# ---- fuzz targets ----------------------------------------------------------------------------------------------------
+include tests/fuzz/rules.mk
+
 # ---- targets -------------------------------------------------------------------------------------------------------
 .PHONY: all stops run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean compile_commands.json newlib \
     FORCE
@@ -323,12 +326,12 @@ debug: $(if $(T),$(B)/tests/$(T).elf,$(B)/apps/$(APP).elf)
 	$(Q)GDBFLAGS='$(call quoted,$(GDBFLAGS))' tools/qemu-run --harts $(HARTS) --gdb $<
 
 ## runs every test: checks, host units with sanitizers, images under QEMU; ends with "N passed, N failed"
-test: images $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugin) $(S)/sim
+test: images $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugin) $(S)/sim $(fuzz_programs)
 	$(Q)CROSS='$(CROSS)' CORE_OBJS='$(core_objs)' ELF_APPS='$(elf_apps)' ELF_IMAGES='$(elf_images)' \
 	    UNITS='$(host_units)' HOST_IMAGES='$(host_run)' HOST_APPS='$(host_app_run)' NEGS='$(negs)' \
 	    TARGET_CC='$(call quoted,$(CROSS)gcc $(filter-out -MMD -MP -Werror -fstack-usage,$(cflags_core)))' \
 	    HOST_CC='$(call quoted,$(HOSTCC) $(filter-out -MMD -MP -Werror,$(host_cflags)))' \
-	    SIM='$(S)/sim' PLUGIN='$(plugin)' O='$(O)' JOBS='$(JOBS)' START='$(start)' tools/test
+	    SIM='$(S)/sim' FUZZ='$(fuzz_programs)' FUZZ_SECONDS='$(FUZZ_SECONDS)' PLUGIN='$(plugin)' O='$(O)' JOBS='$(JOBS)' START='$(start)' tools/test
 
 ## the part of the tests that needs no QEMU
 test-host: $(host_units) $(host_run)

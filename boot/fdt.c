@@ -88,7 +88,7 @@ static bool bank_with(const struct walk *w, uint32_t pos, uint32_t len, uint64_t
         uint64_t size = cells(w->base + pos + 4 * w->addr_cells, w->size_cells);
         if (addr >= base && addr - base < size) {
             *lo = base;
-            *hi = base + size;
+            *hi = size <= UINT64_MAX - base ? base + size : UINT64_MAX;
             return true;
         }
     }

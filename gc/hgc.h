@@ -149,7 +149,8 @@ void hgc_copy(void *dst, const void *src, size_t bytes);
 void hgc_clear(void *dst, size_t bytes);
 
 /* Registers [base, base + bytes) as a root: word-aligned memory outside the heap whose references are stored with
- * hgc_set, hgc_copy or hgc_clear.  HGC_ENOMEM: more than 64 roots.  Task. */
+ * hgc_set, hgc_copy or hgc_clear.  HGC_ENOMEM: more than 64 roots; those removed while a cycle runs count until it ends.
+ * Task. */
 int hgc_root_add(const void *base, size_t bytes);
 /* Takes back a root that was added with the same base.  Task.  HGC_EINVAL: there is none. */
 int hgc_root_remove(const void *base);

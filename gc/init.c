@@ -46,16 +46,21 @@ static bool lay_out(const struct hgc_config *cfg)
     gc.base = (at + HGC_BLOCK - 1) & ~(uintptr_t)(HGC_BLOCK - 1);
     while (gc.base + ((uintptr_t)gc.nblocks << HGC_BLOCK_SHIFT) > end)
         gc.nblocks--;
+    if (gc.nblocks < 4) {
+        gc.nblocks = 0;
+        return false;
+    }
     gc.bytes = (size_t)gc.nblocks << HGC_BLOCK_SHIFT;
     memset(gc.blocks, 0, gc.nblocks * sizeof(struct block));
-    return gc.nblocks >= 4;
+    return true;
 }
 
 int hgc_init(const struct hgc_config *config)
 {
     if (gc.nblocks)
         return HGC_EBUSY;
-    if (!config || !config->base || config->size < SIZE_MIN || config->size >> HGC_BLOCK_SHIFT >= NO_BLOCK
+    if (!config || !config->base || config->size < SIZE_MIN || config->size > UINTPTR_MAX - 64 - (uintptr_t)config->base
+        || config->size >> HGC_BLOCK_SHIFT >= NO_BLOCK
         || config->percent > 10000 || config->min_trigger > config->size || !lay_out(config))
         return HGC_EINVAL;
     gc.cfg = *config;

@@ -9,37 +9,80 @@
  */
 #include "gc/gc_internal.h"
 
-int hgc_root_add(const void *base, size_t bytes)
+/* root_lock held. */
+static struct root_range *find_range(uintptr_t base)
 {
-    if (!base || bytes == 0 || (uintptr_t)base % WORD || bytes % WORD)
-        return HGC_EINVAL;
-    hal_crit_t c = spin_lock_crit(&gc.root_lock);
-    int r = HGC_ENOMEM;
-    if (gc.nroots < ROOTS_MAX) {
-        gc.roots[gc.nroots] = (struct root_range){(uintptr_t)base, bytes};
-        /* [L-none: root_lock, and the stop in which they are counted, order it] */
-        st_rel(&gc.nroots, gc.nroots + 1);
-        r = HGC_OK;
-    }
-    spin_unlock_crit(&gc.root_lock, c);
-    return r;
+    for (unsigned i = 0; i < gc.nroots; i++)
+        if (gc.roots[i].base == base && gc.roots[i].bytes)
+            return &gc.roots[i];
+    return NULL;
 }
 
-/* The range is emptied but keeps its place while a cycle may look at it by number. */
+/* A place for a range, root_lock held.  Those that were emptied are used again, but not in a cycle, which knows them by
+ * number. */
+static struct root_range *take_place(void)
+{
+    for (unsigned i = 0; !gc_is_on() && i < gc.nroots; i++)
+        if (!gc.roots[i].bytes)
+            return &gc.roots[i];
+    return gc.nroots < ROOTS_MAX ? &gc.roots[gc.nroots] : NULL;
+}
+
+int hgc_root_add(const void *base, size_t bytes)
+{
+    if (!base || bytes == 0 || (uintptr_t)base % WORD || bytes % WORD || bytes > UINTPTR_MAX - (uintptr_t)base)
+        return HGC_EINVAL;
+    hal_crit_t c = spin_lock_crit(&gc.root_lock);
+    struct root_range *r = take_place();
+    if (r) {
+        st_rlx(&r->base, (uintptr_t)base);
+        st_rlx(&r->bytes, bytes);
+        if (r == &gc.roots[gc.nroots])
+            st_rel(&gc.nroots, gc.nroots + 1);      /* [L-none: the stop of the next cycle orders it] */
+    }
+    spin_unlock_crit(&gc.root_lock, c);
+    return r ? HGC_OK : HGC_ENOMEM;
+}
+
+enum { SHADE_PIECE = 16 };      /* words in one critical section */
+
+/* Deletion half for a whole range: a task whose stack was scanned may have read what a job was still to mark. */
+static void shade_range(uintptr_t base, size_t bytes)
+{
+    for (uintptr_t p = base, end = base + bytes; p < end;) {
+        hal_crit_t c = hal_crit_enter();
+        for (unsigned i = 0; i < SHADE_PIECE && p < end && gc_is_on(); i++, p += WORD)
+            mark_word(ld_rlx((uintptr_t *)p));
+        bool on = gc_is_on();
+        hal_crit_exit(c);
+        if (!on)
+            return;
+    }
+}
+
+/* The range is shaded in pieces, then emptied in the same cycle, or all of it again.  It keeps its place while a cycle may
+ * look at it by number. */
 int hgc_root_remove(const void *base)
 {
-    hal_crit_t c = spin_lock_crit(&gc.root_lock);
-    int r = HGC_EINVAL;
-    for (unsigned i = 0; i < gc.nroots; i++)
-        if (gc.roots[i].base == (uintptr_t)base && gc.roots[i].bytes) {
-            st_rlx(&gc.roots[i].bytes, 0);
-            r = HGC_OK;
-            break;
-        }
-    while (!gc_is_on() && gc.nroots && !gc.roots[gc.nroots - 1].bytes)
-        gc.nroots--;
-    spin_unlock_crit(&gc.root_lock, c);
-    return r;
+    for (;;) {
+        hal_crit_t c = spin_lock_crit(&gc.root_lock);
+        const struct root_range *found = find_range((uintptr_t)base);
+        size_t bytes = found ? found->bytes : 0;
+        uint32_t cycle = ld_rlx(&gc.cycle);
+        spin_unlock_crit(&gc.root_lock, c);
+        if (!bytes)
+            return HGC_EINVAL;
+        shade_range((uintptr_t)base, bytes);
+        c = spin_lock_crit(&gc.root_lock);
+        struct root_range *r = cycle == ld_rlx(&gc.cycle) ? find_range((uintptr_t)base) : NULL;
+        if (r)
+            st_rlx(&r->bytes, 0);
+        while (r && !gc_is_on() && gc.nroots && !gc.roots[gc.nroots - 1].bytes)
+            st_rlx(&gc.nroots, gc.nroots - 1);
+        spin_unlock_crit(&gc.root_lock, c);
+        if (r)
+            return HGC_OK;
+    }
 }
 
 /* World stopped. */
@@ -157,7 +200,7 @@ static void task_job(unsigned slot)
 
 static void range_job(unsigned i)
 {
-    for (uintptr_t p = gc.roots[i].base, end = p + ld_rlx(&gc.roots[i].bytes); p < end; p += WORD)
+    for (uintptr_t p = ld_rlx(&gc.roots[i].base), end = p + ld_rlx(&gc.roots[i].bytes); p < end; p += WORD)
         mark_word(ld_rlx((uintptr_t *)p));
     amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
 }

@@ -114,7 +114,7 @@ static void drain(struct sim_hart *h, unsigned i)
     memmove(&h->buffer[i], &h->buffer[i + 1], (--h->buffered - i) * sizeof e);
     write_memory(h, e.addr, e.size, e.value);
     if (sim->cfg.race)
-        race_message(e.addr)->clock = e.clock;
+        *race_message(e.addr) = e.clock;
 }
 
 bool mem_drain_one(struct sim_hart *h, unsigned choice)
@@ -155,7 +155,7 @@ static void acquired(struct sim_hart *h, uintptr_t p, enum sim_order order, uint
         h->loads_max = at;
     saw(h, p, at);
     if (sim->cfg.race)
-        race_join((order & SIM_ACQ) || sim_is_address(value) ? &h->clock : &h->unfenced, &race_message(p)->clock);
+        race_join((order & SIM_ACQ) || sim_is_address(value) ? &h->clock : &h->unfenced, race_message(p));
     if (((order & SIM_ACQ) || sim_is_address(value)) && at > h->load_floor)
         h->load_floor = at;
 }
@@ -232,7 +232,7 @@ static void end_amo(struct sim_hart *h, uintptr_t p, unsigned size, uint64_t val
 {
     write_memory(h, p, size, value);
     if (sim->cfg.race)
-        race_join(&race_message(p)->clock, order & SIM_REL ? &h->clock : &h->fenced);
+        race_join(race_message(p), order & SIM_REL ? &h->clock : &h->fenced);
     race_tick(h);
 }
 

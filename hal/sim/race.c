@@ -18,6 +18,8 @@ struct shadow {
     uint64_t plain_write, atomic_write;
     uint64_t plain_read[SIM_HARTS], atomic_read[SIM_HARTS];
     uint32_t plain_write_pc, atomic_write_pc, plain_read_pc, atomic_read_pc;
+    uint64_t run;               /* of the message */
+    struct sim_clock message;   /* what the writer of the value that is there had done */
 };
 static struct shadow *const shadow = (struct shadow *)(uintptr_t)0x300000000000;
 static size_t data_granules;
@@ -54,20 +56,6 @@ void race_tick(struct sim_hart *h)
     h->clock.at[h->index]++;
 }
 
-/* What a reader of p may rely on. */
-struct sim_message *race_message(uintptr_t p)
-{
-    for (unsigned i = 0;; i++) {
-        struct sim_message *m = &sim->messages[(p / 4 + i) % SIM_MESSAGES];
-        if (m->run == sim->run && m->addr == p)
-            return m;
-        if (m->run != sim->run || i == 64) {
-            *m = (struct sim_message){p, sim->run, {{0}}};
-            return m;
-        }
-    }
-}
-
 static struct shadow *shadow_of(uintptr_t p)
 {
     if (p - sim->data_lo < sim->data_hi - sim->data_lo)
@@ -75,6 +63,20 @@ static struct shadow *shadow_of(uintptr_t p)
     if (p - sim->mem_lo < sim->mem_hi - sim->mem_lo)
         return &shadow[data_granules + (p - sim->mem_lo) / GRANULE];
     return NULL;
+}
+
+/* What a reader of p may rely on. */
+struct sim_clock *race_message(uintptr_t p)
+{
+    static struct shadow elsewhere;
+    struct shadow *s = shadow_of(p);
+    if (!s)
+        s = &elsewhere;
+    if (s->run != sim->run) {
+        s->run = sim->run;
+        s->message = (struct sim_clock){{0}};
+    }
+    return &s->message;
 }
 
 static _Noreturn void race(uintptr_t p, const char *one, uint32_t pc1, const char *two, uintptr_t pc2, uint64_t other)

@@ -6,7 +6,7 @@
 #include "hal/hal.h"
 #include "sim.h"
 
-enum { SIM_HARTS = 4, SIM_BUFFER = 16, SIM_HISTORY = 128, SIM_SEEN = 256, SIM_MESSAGES = 8192, SIM_EVENTS = 1 << 18 };
+enum { SIM_HARTS = 4, SIM_BUFFER = 16, SIM_HISTORY = 128, SIM_SEEN = 256, SIM_EVENTS = 1 << 18 };
 
 struct sim_clock {
     uint64_t at[SIM_HARTS];
@@ -88,11 +88,6 @@ struct sim {
     struct sim_written history[SIM_HISTORY];
     uint64_t writes;
     /* race.c */
-    struct sim_message {
-        uintptr_t addr;
-        uint64_t run;
-        struct sim_clock clock;
-    } messages[SIM_MESSAGES];
     uint64_t run;
     /* trace */
     struct sim_event events[SIM_EVENTS];
@@ -130,7 +125,7 @@ void mem_now(struct sim_hart *h);               /* no later load is early beyond
 /* ---- race.c ---- */
 void race_start(void);
 void race_atomic(uintptr_t p, unsigned size, bool write, uintptr_t pc);
-struct sim_message *race_message(uintptr_t p);
+struct sim_clock *race_message(uintptr_t p);
 void race_join(struct sim_clock *to, const struct sim_clock *from);
 void race_tick(struct sim_hart *h);
 
