@@ -67,6 +67,8 @@ static void skip_time(void)
         if (sim->hart[i].deadline < next)
             next = sim->hart[i].deadline;
     }
+    if (sim->cfg.all_asleep)
+        sim->cfg.all_asleep();
     if (next == UINT64_MAX)
         sim_fail("every hart sleeps, and nothing will wake one: a wake-up was lost");
     sim->time = next;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "gc/hgc.h"
+#include "kernel/hart.h"
 #include "kernel/hk.h"
 #include "sim.h"
 #include "workload.h"
@@ -51,6 +52,17 @@ void workload_heap(size_t bytes)
     config.min_trigger = 4096 * (1 + sim_choose(4));
     if (!config.base || hgc_init(&config) != HGC_OK)
         sim_fail("hgc_init failed");
+}
+
+/* Nobody has a step to take but for a timer: then there is nothing to do. */
+static void all_asleep(void)
+{
+    for (unsigned i = 0; i < hal_hart_count(); i++)
+        if (hal_hart(i)->queued)
+            sim_fail("every hart sleeps, and %u tasks stand in the queue of hart %u: a wake-up was lost",
+                     (unsigned)hal_hart(i)->queued, i);
+    if (hgc_phase != 0)
+        sim_fail("every hart sleeps, and the mark has not ended: a wake-up was lost");
 }
 
 /* ---- options ---------------------------------------------------------------------------------------------------- */
@@ -129,6 +141,7 @@ static struct sim_config config_of(const struct options *o, uint64_t seed)
         .weak = o->weak >= 0 ? o->weak != 0 : (x >> 16) % 2 != 0,
         .race = o->race >= 0 ? o->race != 0 : (x >> 20) % 4 == 0,
         .steps_max = 2000000,
+        .all_asleep = all_asleep,
     };
 }
 
