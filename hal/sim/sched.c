@@ -26,7 +26,7 @@ void sim_sched_init(void)
     sim->random = sim->cfg.seed * 0xd1342543de82ef95u + sim->cfg.strategy;
     sim->switch_in = chances[sim_choose(7)];
     sim->take_in = chances[sim_choose(7)] / 2;
-    sim->drain_in = chances[sim_choose(6)];
+    sim->drain_in = 2u << 2 * sim_choose(5);
     sim->stale_in = chances[sim_choose(4)];
     sim->plain_in = sim_choose(4) ? 512 : 16;
     sim->plain_left = 1;

@@ -24,7 +24,8 @@ static const struct {
     const char *name;
     int (*run)(void);
 } workloads[] = {
-    {"graph", graph}, {"sync", sync_scenes}, {"handover", handover}, {"full", full},
+    {"graph", graph},
+    {"bound", bound}, {"sync", sync_scenes}, {"handover", handover}, {"full", full},
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], TRACES = 1 << 21 };
 enum { CYCLES, SHADES };        /* figures */

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+int bound(void);
 int graph(void);
 int sync_scenes(void);
 int handover(void);
