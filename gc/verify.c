@@ -70,8 +70,8 @@ static void reach_word(uintptr_t p)
 static bool is_block_start(uintptr_t p)
 {
     uintptr_t off = p - gc.base;
-    return off % HGC_BLOCK == 0
-        && (off >= gc.bytes || ld_rlx(&gc.blocks[off >> HGC_BLOCK_SHIFT].state) == BLOCK_SMALL);
+    return off <= gc.bytes && off % HGC_BLOCK == 0
+        && (off == gc.bytes || ld_rlx(&gc.blocks[off >> HGC_BLOCK_SHIFT].state) == BLOCK_SMALL);
 }
 
 static bool is_run_edge(uintptr_t p)

@@ -95,11 +95,12 @@ static void settle(struct hk_mutex *m)
     struct task *t = owner(m);
     if (!(ld_rlx(&m->word) & WAITED))
         return;
-    if (m->waiters.head == NULL) {
+    bool last = m->waiters.head == NULL;
+    if (last)
         uncontend(m, t);
-        st_rlx(&m->word, (uintptr_t)t);     /* no order owed: nobody gets the mutex by this */
-    }
     propagate(t);
+    if (last)
+        st_rlx(&m->word, (uintptr_t)t);     /* last of all: from here on t may unlock without pi_lock, and end */
 }
 
 /* ---- locking ---------------------------------------------------------------------------------------------------- */

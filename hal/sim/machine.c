@@ -320,9 +320,7 @@ static void begin(void *unused, void *unused2)
 static void reset_hart(unsigned i)
 {
     struct sim_hart *h = &sim->hart[i];
-    struct sim_clock clock = h->clock;
     memset(h, 0, sizeof *h);
-    h->clock = clock;
     h->index = i;
     h->crit = true;
     h->sleeping = i > 0;                    /* till hart 0 has started the machine */
@@ -334,12 +332,12 @@ static void reset_hart(unsigned i)
 
 void sim_run(const struct sim_config *config, struct sim_result *result)
 {
-    memset(result, 0, sizeof *result);
+    memset(&sim->own_result, 0, sizeof sim->own_result);
     memcpy((void *)sim->data_lo, sim->snapshot, sim->data_hi - sim->data_lo);
     memset((void *)sim->mem_lo, 0, sim->mem_hi - sim->mem_lo);
     memset(sim->truth, 0, sizeof sim->truth);
     sim->cfg = *config;
-    sim->result = result;
+    sim->result = &sim->own_result;
     sim->time = sim->nevents = sim->out_len = 0;
     sim->writes = 0;
     sim->stopped = false;
@@ -347,7 +345,9 @@ void sim_run(const struct sim_config *config, struct sim_result *result)
         reset_hart(i);
     race_start();
     sim_sched_init();
+    sim->alone = 0;
     sim_save_call(&sim->driver, sim->hart[0].trap_hi, begin, NULL, NULL);
+    *result = sim->own_result;
 }
 
 static void map(uintptr_t at, size_t bytes)

@@ -18,30 +18,24 @@ struct shadow {
     uint64_t plain_write, atomic_write;
     uint64_t plain_read[SIM_HARTS], atomic_read[SIM_HARTS];
     uint32_t plain_write_pc, atomic_write_pc, plain_read_pc, atomic_read_pc;
-    uint64_t run;               /* of the message */
     struct sim_clock message;   /* what the writer of the value that is there had done */
 };
 static struct shadow *const shadow = (struct shadow *)(uintptr_t)0x300000000000;
-static size_t data_granules;
 
+static size_t data_granules(void)
+{
+    return (sim->data_hi - sim->data_lo) / GRANULE + 1;
+}
+
+/* Each schedule begins with nothing known: what differed would come to lie on tasks' stacks, in saved registers. */
 void race_start(void)
 {
-    if (data_granules == 0) {
-        data_granules = (sim->data_hi - sim->data_lo) / GRANULE + 1;
-        size_t n = data_granules + (sim->mem_hi - sim->mem_lo) / GRANULE + 1;
-        mmap(shadow, n * sizeof *shadow, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-    }
-    struct sim_clock all = {0};
-    for (unsigned i = 0; i < SIM_HARTS; i++)        /* all that was before is before all that comes */
-        all.at[i] = ++sim->hart[i].clock.at[i];
-    for (unsigned i = 0; i < SIM_HARTS; i++) {
-        struct sim_hart *h = &sim->hart[i];
-        h->clock = all;
-        h->fenced = h->unfenced = h->irq_clock = (struct sim_clock){0};
-        race_tick(h);
-    }
-    sim->run++;
+    size_t bytes = (data_granules() + (sim->mem_hi - sim->mem_lo) / GRANULE + 1) * sizeof *shadow;
+    if (sim->cfg.race && mmap(shadow, bytes, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != shadow)
+        sim_fail("no memory for the race detector");
+    for (unsigned i = 0; i < SIM_HARTS; i++)
+        sim->hart[i].clock.at[i] = 1;
 }
 
 void race_join(struct sim_clock *to, const struct sim_clock *from)
@@ -61,7 +55,7 @@ static struct shadow *shadow_of(uintptr_t p)
     if (p - sim->data_lo < sim->data_hi - sim->data_lo)
         return &shadow[(p - sim->data_lo) / GRANULE];
     if (p - sim->mem_lo < sim->mem_hi - sim->mem_lo)
-        return &shadow[data_granules + (p - sim->mem_lo) / GRANULE];
+        return &shadow[data_granules() + (p - sim->mem_lo) / GRANULE];
     return NULL;
 }
 
@@ -72,10 +66,6 @@ struct sim_clock *race_message(uintptr_t p)
     struct shadow *s = shadow_of(p);
     if (!s)
         s = &elsewhere;
-    if (s->run != sim->run) {
-        s->run = sim->run;
-        s->message = (struct sim_clock){{0}};
-    }
     return &s->message;
 }
 

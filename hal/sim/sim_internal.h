@@ -69,7 +69,8 @@ struct sim_event {
 
 struct sim {
     struct sim_config cfg;
-    struct sim_result *result;
+    struct sim_result *result;  /* &own_result: a pointer of the host's own would come to lie on tasks' stacks */
+    struct sim_result own_result;
     struct sim_hart hart[SIM_HARTS];
     struct sim_hart *cur;
     uintptr_t driver;           /* sp of sim_run */
@@ -87,8 +88,6 @@ struct sim {
     /* memory.c */
     struct sim_written history[SIM_HISTORY];
     uint64_t writes;
-    /* race.c */
-    uint64_t run;
     /* trace */
     struct sim_event events[SIM_EVENTS];
     uint64_t nevents;
