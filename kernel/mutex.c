@@ -99,8 +99,8 @@ static void settle(struct hk_mutex *m)
     if (last)
         uncontend(m, t);
     propagate(t);
-    if (last)
-        st_rlx(&m->word, (uintptr_t)t);     /* last of all: from here on t may unlock without pi_lock, and end */
+    if (last)   /* last of all: from here on t may unlock without pi_lock, and end */
+        st_rel(&m->word, (uintptr_t)t);     /* [L-none: our reads of t come before its end; partner: fence in unlock] */
 }
 
 /* ---- locking ---------------------------------------------------------------------------------------------------- */
@@ -224,8 +224,10 @@ static struct task *hand_over(struct hk_mutex *m)
 static void unlock(struct hk_mutex *m, struct task *t)
 {
     unlink_held(m, t);
-    if (cas_rel(&m->word, (uintptr_t)t, 0))     /* partner: lock_free [L-mutex.rel] */
+    if (cas_rel(&m->word, (uintptr_t)t, 0)) {   /* partner: lock_free [L-mutex.rel] */
+        fence_acq();    /* what settle read of t comes before t's end.  [L-none: a branch orders t's later stores anyway] */
         return;
+    }
     spin_lock(&pi_lock);
     if (ld_rlx(&m->word) & WAITED)      /* the last waiter's time may have run out since we looked */
         uncontend(m, t);
