@@ -98,9 +98,9 @@ static void pin_holds(void)
 
 static bool ticks_here(void)
 {
-    hart_pin();
+    hal_crit_t c = hal_crit_enter();    /* pinned is not enough: a tick there ends one slice and does not begin the next */
     bool ticking = ld_rlx(&hal_self()->ticking);
-    hart_unpin();
+    hal_crit_exit(c);
     return ticking;
 }
 
