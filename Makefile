@@ -71,7 +71,7 @@ $(B)/board.mk: board/$(BOARD).h Makefile
 # ---- sources: whatever lies in the folders -------------------------------------------------------------------------
 src_core := $(sort $(wildcard kernel/*.c gc/*.c))
 src_target := $(sort $(wildcard boot/*.S boot/*.c hal/riscv/*.S hal/riscv/*.c)) $(BOARD_DRIVERS:%=hal/dev/%.c) $(src_core)
-src_host := $(sort $(wildcard hal/host/*.c)) $(src_core)
+src_host := $(sort $(wildcard hal/host/*.c)) hal/dev/no_irq.c $(src_core)
 src_image_lib := $(sort $(wildcard tests/image/lib/*.c))
 images := $(sort $(basename $(notdir $(wildcard tests/image/*.c))))
 benches := $(sort $(basename $(notdir $(wildcard bench/*.c))))
@@ -275,8 +275,8 @@ sim_defs := -DHK_MAX_HARTS=4 -DHK_MAX_TASKS=64 -DHK_STACK_SIZE=16384 -DHK_MAIN_S
 sim_cflags = $(common) $(sim_defs) -Ihal/sim -Itests/sim -O2 -fno-pie -fno-omit-frame-pointer
 sim_hooked := $(kernelish) -fsanitize=thread --param tsan-instrument-func-entry-exit=0 \
     -Dmemset=sim_memset -Dmemcpy=sim_memcpy -Dmemmove=sim_memmove -Dmemcmp=sim_memcmp
-sim_unhooked := hal/sim/% tests/sim/main.c tests/sim/truth.c
-src_sim := $(sort $(wildcard hal/sim/*.c tests/sim/*.c)) $(src_core)
+sim_unhooked := hal/% tests/sim/main.c tests/sim/truth.c
+src_sim := $(sort $(wildcard hal/sim/*.c tests/sim/*.c)) hal/dev/no_irq.c $(src_core)
 $(S)/flags: FORCE
 	$(call flags_file,$(HOSTCC) $(sim_cflags) $(sim_hooked))
 sim_cc = $(HOSTCC) $(sim_cflags) $(if $(filter $(sim_unhooked),$(1)),,$(sim_hooked))
@@ -301,8 +301,8 @@ $(plugin): tools/plugin/hartcount.c
 include tests/fuzz/rules.mk
 
 # ---- targets -------------------------------------------------------------------------------------------------------
-.PHONY: all stops run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean compile_commands.json newlib \
-    FORCE
+.PHONY: all stops run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
+    compile_commands.json newlib FORCE
 .SECONDARY:
 
 ## builds the applications for BOARD
@@ -331,7 +331,8 @@ test: images $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugi
 	    UNITS='$(host_units)' HOST_IMAGES='$(host_run)' HOST_APPS='$(host_app_run)' NEGS='$(negs)' \
 	    TARGET_CC='$(call quoted,$(CROSS)gcc $(filter-out -MMD -MP -Werror -fstack-usage,$(cflags_core)))' \
 	    HOST_CC='$(call quoted,$(HOSTCC) $(filter-out -MMD -MP -Werror,$(host_cflags)))' \
-	    SIM='$(S)/sim' FUZZ='$(fuzz_programs)' FUZZ_SECONDS='$(FUZZ_SECONDS)' PLUGIN='$(plugin)' O='$(O)' JOBS='$(JOBS)' START='$(start)' tools/test
+	    SIM='$(S)/sim' FUZZ='$(fuzz_programs)' FUZZ_SECONDS='$(FUZZ_SECONDS)' PLUGIN='$(plugin)' O='$(O)' \
+	    JOBS='$(JOBS)' START='$(start)' tools/test
 
 ## the part of the tests that needs no QEMU
 test-host: $(host_units) $(host_run)
@@ -351,7 +352,8 @@ mutants: $(S)/sim
 
 # What tools/mutants builds: the simulator with one file, FILE, replaced by SRC.
 sim-mutant: $(S)/sim
-	$(Q)mkdir -p $(dir $(OUT)) && $(filter-out -Werror,$(call sim_cc,$(FILE))) -MF $(OUT).d -iquote $(dir $(FILE)) -c $(SRC) -o $(OUT).o && \
+	$(Q)mkdir -p $(dir $(OUT)) && $(filter-out -Werror,$(call sim_cc,$(FILE))) -MF $(OUT).d -iquote $(dir $(FILE)) \
+	    -c $(SRC) -o $(OUT).o && \
 	    $(HOSTCC) -no-pie $(filter-out $(S)/$(FILE:.c=.o),$(call obj,$(S),$(src_sim))) $(OUT).o -o $(OUT)
 
 ## builds every image: applications, tests, benchmarks

@@ -38,22 +38,6 @@ int hal_console_getc(void)
     return got ? byte : -1;
 }
 
-unsigned hal_console_irq(void)
-{
-    return 0;
-}
-
-int hal_irq_register(unsigned irq, unsigned hart, unsigned prio, hal_irq_fn *fn, void *arg)
-{
-    (void)irq, (void)hart, (void)prio, (void)fn, (void)arg;
-    return HAL_EIRQ;
-}
-
-void hal_irq_unregister(unsigned irq)
-{
-    (void)irq;
-}
-
 /* ---- the end ---------------------------------------------------------------------------------------------------- */
 
 static uint32_t exiting;        /* atomic: exit() may be called once */

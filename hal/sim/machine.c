@@ -14,7 +14,7 @@
 
 #include "sim_internal.h"
 
-enum { MEMORY = 1 << 20, TRAP_STACK = 128 * 1024, PAGE = 4096 };
+enum { MEMORY = 1 << 20, TRAP_STACK = 128 * 1024 };
 #define MEMORY_AT 0x100000000000u
 #define STACKS_AT 0x110000000000u
 extern char __data_start[], _end[];
@@ -126,8 +126,7 @@ void hal_irq_window(void)
 {
     sim_point();
     struct sim_hart *h = sim->cur;
-    if (sim->time >= h->deadline)
-        h->pending |= IRQ_TIMER;
+    sim_look_at_timer(h);
     if (!h->pending)
         return;
     if (h->trap) {
@@ -145,8 +144,7 @@ void hal_wait(void)
     if (!h->pending && sim->time < h->deadline)
         sim_sleep(h);
     h->idle_loads = 0;
-    if (sim->time >= h->deadline)
-        h->pending |= IRQ_TIMER;
+    sim_look_at_timer(h);
 }
 
 uint64_t hal_time_ns(void)
@@ -230,22 +228,6 @@ int hal_console_getc(void)
     return -1;
 }
 
-unsigned hal_console_irq(void)
-{
-    return 0;
-}
-
-int hal_irq_register(unsigned irq, unsigned hart, unsigned prio, hal_irq_fn *fn, void *arg)
-{
-    (void)irq, (void)hart, (void)prio, (void)fn, (void)arg;
-    return HAL_EIRQ;
-}
-
-void hal_irq_unregister(unsigned irq)
-{
-    (void)irq;
-}
-
 void hal_memory(uintptr_t *lo, uintptr_t *hi)
 {
     *lo = sim->mem_lo;
@@ -254,7 +236,7 @@ void hal_memory(uintptr_t *lo, uintptr_t *hi)
 
 /* ---- a schedule ------------------------------------------------------------------------------------------------- */
 
-_Noreturn void sim_end(int status)
+static _Noreturn void end(int status)
 {
     sim->result->status = status;
     sim->stopped = true;
@@ -264,12 +246,11 @@ _Noreturn void sim_end(int status)
 _Noreturn void hal_exit(int status)
 {
     if (status != 0 && !sim->result->failed) {
-        sim->out[sim->out_len] = 0;
-        const char *text = strstr(sim->out, "panic: ");
+        const char *out = sim_console(), *text = strstr(out, "panic: ");
         sim->result->failed = true;
-        snprintf(sim->result->why, sizeof sim->result->why, "status %d: %.400s", status, text ? text : sim->out);
+        snprintf(sim->result->why, sizeof sim->result->why, "status %d: %.400s", status, text ? text : out);
     }
-    sim_end(status);
+    end(status);
 }
 
 _Noreturn void sim_fail(const char *fmt, ...)
@@ -280,7 +261,7 @@ _Noreturn void sim_fail(const char *fmt, ...)
     vsnprintf(sim->result->why, sizeof sim->result->why, fmt, ap);
     va_end(ap);
     sim->result->failed = true;
-    sim_end(3);
+    end(3);
 }
 
 void sim_figure(unsigned i, uint64_t value)
@@ -345,7 +326,6 @@ void sim_run(const struct sim_config *config, struct sim_result *result)
         reset_hart(i);
     race_start();
     sim_sched_init();
-    sim->alone = 0;
     sim_save_call(&sim->driver, sim->hart[0].trap_hi, begin, NULL, NULL);
     *result = sim->own_result;
 }

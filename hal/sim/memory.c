@@ -117,13 +117,12 @@ static void drain(struct sim_hart *h, unsigned i)
         *race_message(e.addr) = e.clock;
 }
 
-bool mem_drain_one(struct sim_hart *h, unsigned choice)
+void mem_drain_one(struct sim_hart *h, unsigned choice)
 {
     unsigned i = choice % h->buffered;
     if (!may_drain(h, i))
         i = 0;
     drain(h, i);
-    return true;
 }
 
 static void flush_before(struct sim_hart *h, uint64_t number)

@@ -38,6 +38,7 @@ void sim_sched_init(void)
     for (unsigned i = 0; i < sim->changes; i++)
         sim->change[i] = sim_choose(PCT_STEPS);
     sim->next_prio = 100;
+    sim->alone = 0;
     for (unsigned i = 0; i < sim->cfg.harts; i++)
         sim->hart[i].prio = 1000 + sim_choose(1000);
 }
@@ -173,8 +174,7 @@ void sim_point(void)
     struct sim_hart *h = sim->cur;
     if (h->crit)
         return;
-    if (sim->time >= h->deadline)
-        h->pending |= IRQ_TIMER;
+    sim_look_at_timer(h);
     if (h->pending && sim_choose(sim->take_in) == 0)
         sim_take_interrupt(h);
 }

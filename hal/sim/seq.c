@@ -30,7 +30,7 @@ static bool rewound(const struct place *at)
     return true;
 }
 
-void *sim_seq_new(size_t off, size_t cell)
+void *hal_seq_try_new(size_t off, size_t cell)
 {
     for (;;) {
         struct place at = begin();
@@ -47,7 +47,7 @@ void *sim_seq_new(size_t off, size_t cell)
     }
 }
 
-int sim_seq_set(const uint32_t *phase, void **slot, void *value)
+int hal_seq_try_set(const uint32_t *phase, void **slot, void *value)
 {
     for (;;) {
         struct place at = begin();

@@ -97,7 +97,7 @@ struct sim {
 };
 static struct sim *const sim = (struct sim *)(uintptr_t)0x200000000000;
 
-/* ---- switch.c: x86-64 and aarch64 ---- */
+/* ---- switch.c: x86-64 ---- */
 void sim_swap(uintptr_t *save, uintptr_t to);
 void sim_save_call(uintptr_t *save, uintptr_t sp, void (*fn)(void *, void *), void *a, void *b);
 _Noreturn void sim_resume_at(uintptr_t sp);
@@ -111,14 +111,13 @@ void sim_sleep(struct sim_hart *h);     /* hal_wait */
 
 /* ---- machine.c ---- */
 void sim_take_interrupt(struct sim_hart *h);
-_Noreturn void sim_end(int status);
 
 /* ---- memory.c: the accesses themselves, no points ---- */
 uint64_t mem_load(uintptr_t p, unsigned size, enum sim_order order, uintptr_t pc);
 void mem_store(uintptr_t p, unsigned size, uint64_t value, enum sim_order order, uintptr_t pc);
 void mem_flush(struct sim_hart *h);             /* all that the hart wrote becomes visible */
 void mem_flush_at(struct sim_hart *h, uintptr_t p, unsigned size);      /* what overlaps, and what must go before it */
-bool mem_drain_one(struct sim_hart *h, unsigned choice);
+void mem_drain_one(struct sim_hart *h, unsigned choice);
 void mem_now(struct sim_hart *h);               /* no later load is early beyond this moment */
 
 /* ---- race.c ---- */
@@ -137,6 +136,11 @@ static inline uint64_t sim_random(void)
     x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
     x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
     return x ^ (x >> 31);
+}
+static inline void sim_look_at_timer(struct sim_hart *h)
+{
+    if (sim->time >= h->deadline)
+        h->pending |= IRQ_TIMER;
 }
 static inline bool sim_is_address(uint64_t v)
 {

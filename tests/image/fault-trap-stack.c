@@ -6,24 +6,10 @@
 /* match: hart \d+, task main, in a handler */
 /* match: possibly called by [0-9a-f]+ */
 /* A handler that overruns the stack for handlers is a panic that says so, and touches nothing below that stack. */
+#include "deep.h"
 #include "tap.h"
 
 static struct hk_timer timer;
-
-static int goes_deep(volatile int *depth)
-{
-    volatile char frame[200];
-    frame[0] = (char)++*depth;
-    int below = *depth < 0 ? 0 : goes_deep(depth);
-    return below + frame[0];
-}
-
-static void deep(void *arg)
-{
-    (void)arg;
-    volatile int depth = 0;
-    goes_deep(&depth);
-}
 
 int app_main(void)
 {

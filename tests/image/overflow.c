@@ -7,23 +7,9 @@
 /* A stack overflow is named as one, ends its task, and touches nothing beyond its stack. */
 #include <string.h>
 
+#include "deep.h"
 #include "kernel/task.h"
 #include "tap.h"
-
-static int goes_deep(volatile int *depth)
-{
-    volatile char frame[200];
-    frame[0] = (char)++*depth;
-    int below = *depth < 0 ? 0 : goes_deep(depth);
-    return below + frame[0];
-}
-
-static void deep(void *arg)
-{
-    (void)arg;
-    volatile int depth = 0;
-    goes_deep(&depth);
-}
 
 /* Steps over the guard with one frame. */
 static void wide(void *arg)
