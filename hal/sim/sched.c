@@ -4,12 +4,12 @@
  *
  * Random: each point is a change with one chance for all of a schedule.  Round robin: after a fixed number of points.  PCT
  * (Burckhardt and others, 2010): the runnable hart of the highest priority runs; at a few random steps it falls to the
- * lowest.  A hart that only reads, again and again, waits for another, and one that has run alone for long may do so in a
- * longer loop: they fall back too.
+ * lowest.  A hart that only reads, again and again, waits for another, and one that has run for long may do so in a longer
+ * loop, also one in which others of high priority take turns with it: they fall back too.
  */
 #include "sim_internal.h"
 
-enum { SPIN = 64, PCT_STEPS = 6000, PCT_ALONE = 1500 };
+enum { SPIN = 64, PCT_STEPS = 6000, PCT_TURN = 1500 };
 
 unsigned sim_choose(unsigned n)
 {
@@ -38,7 +38,6 @@ void sim_sched_init(void)
     for (unsigned i = 0; i < sim->changes; i++)
         sim->change[i] = sim_choose(PCT_STEPS);
     sim->next_prio = 100;
-    sim->alone = 0;
     for (unsigned i = 0; i < sim->cfg.harts; i++)
         sim->hart[i].prio = 1000 + sim_choose(1000);
 }
@@ -87,8 +86,7 @@ static struct sim_hart *highest(struct sim_hart **set, unsigned n)
 static void fall_back(struct sim_hart *h)
 {
     h->prio = --sim->next_prio;
-    h->idle_loads = 0;
-    sim->alone = 0;
+    h->idle_loads = h->turn = 0;
     if (sim->next_prio == 0) {              /* start over, in the same order */
         sim->next_prio = 500;
         for (unsigned i = 0; i < sim->cfg.harts; i++)
@@ -101,7 +99,7 @@ static struct sim_hart *pct(struct sim_hart **set, unsigned n)
     for (unsigned i = 0; i < sim->changes; i++)
         if (sim->change[i] == sim->result->steps)
             fall_back(sim->cur);
-    if (sim->cur->idle_loads > SPIN || ++sim->alone > PCT_ALONE)
+    if (sim->cur->idle_loads > SPIN || ++sim->cur->turn > PCT_TURN)
         fall_back(sim->cur);
     return highest(set, n);
 }
@@ -161,7 +159,6 @@ static void change_hart(void)
     if (h->idle_loads > SPIN)
         h->idle_loads = 0;
     sim->cur = to;
-    sim->alone = 0;
     sim_swap(&h->fiber, to->fiber);
 }
 

@@ -41,6 +41,7 @@ struct sim_hart {
     /* sched.c */
     unsigned prio;              /* PCT: larger runs first */
     unsigned idle_loads;        /* loads since the last thing that changed anything */
+    unsigned turn;              /* PCT: steps since it fell back */
     /* memory.c */
     struct sim_pending buffer[SIM_BUFFER];
     unsigned buffered;
@@ -84,7 +85,7 @@ struct sim {
     unsigned plain_in, plain_left;      /* ordinary accesses from one point to the next */
     unsigned quantum, left, starved;
     uint64_t change[8];         /* PCT: steps at which the running hart falls back */
-    unsigned changes, next_prio, alone;
+    unsigned changes, next_prio;
     /* memory.c */
     struct sim_written history[SIM_HISTORY];
     uint64_t writes;
