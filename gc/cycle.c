@@ -53,6 +53,8 @@ static void begin(void)
     gc.times.trigger = gc.trigger;
     gc.times.wait1_ns = world_times.last_wait_ns;
     root_prepare();
+    if (gc.cfg.verify)
+        verify_begin();
     st_rlx(&hgc_phase, GC_MARK);
     sched_ticks(true);
     gc.times.mark_ns = hal_time_ns();

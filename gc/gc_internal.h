@@ -355,7 +355,9 @@ bool sweep_done(void);
 
 size_t verify_bytes(uint32_t nblocks);
 void verify_init(uintptr_t *memory);     /* verify_bytes of it */
-void verify_run(void);          /* world stopped, after the mark */
+void verify_begin(void);        /* world stopped, before the mark */
+void verify_run(void);          /* world stopped, after it */
+void verify_run_end(uintptr_t p);       /* a run that was taken in a mark ends at p */
 
 /* Counts a stop that began at `since` and ends now; world stopped.  Returns its length. */
 uint64_t stats_pause(uint64_t since);

@@ -109,6 +109,8 @@ void *run_take(unsigned id)
         bits_set(b->mark, from, to);
 #endif
         own_add(&g->black_bytes, bytes);
+        if (gc.cfg.verify)
+            verify_run_end(start + bytes);
     }
     fence_ww();                         /* bits before any pointer into the run [L-publish.ww] */
     if (bits_zero(b->live, to, c->cells) < c->cells)

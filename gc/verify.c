@@ -4,12 +4,18 @@
  * (no queues, no barrier, no harts), and compare.  A reachable object that the collector did not mark is a panic that names
  * the path to it.
  *
+ * A word that only looks like a reference (a time, a length, half of something) may appear on a stack after its scan, and
+ * the object that it hits is rightly unmarked.  So the same mark runs in the stop that begins the cycle, too: what nothing
+ * referred to then is garbage, and no word makes it reachable again.
+ *
  * It needs no stack: a block with grey cells is found by going round the blocks until a whole round finds none.
  */
 #include "gc/gc_internal.h"
 
 struct vblock {
     uintptr_t mark[BIT_WORDS], scan[BIT_WORDS];
+    uintptr_t garbage[BIT_WORDS];   /* live and unreachable when the cycle began */
+    uintptr_t edge[BIT_WORDS];      /* of each grain: a run has ended there in this cycle */
 };
 
 static struct vblock *table;
@@ -29,9 +35,10 @@ void verify_init(uintptr_t *memory)
 
 static void reach(const struct object *o)
 {
-    uintptr_t *w = &table[block_index(o->block)].mark[o->cell / WORD_BITS], bit = (uintptr_t)1 << (o->cell % WORD_BITS);
-    if (!(*w & bit)) {
-        *w |= bit;
+    struct vblock *t = &table[block_index(o->block)];
+    uintptr_t w = o->cell / WORD_BITS, bit = (uintptr_t)1 << (o->cell % WORD_BITS);
+    if (!((t->mark[w] | t->garbage[w]) & bit)) {
+        t->mark[w] |= bit;
         grey_cells++;
     }
 }
@@ -64,9 +71,9 @@ static void reach_word(uintptr_t p)
         reach(&below);
 }
 
-/* The allocator and the lookup compute where blocks begin and where runs go on and end, and leave that in registers of the
- * tasks that call them: a task may be stopped right where it has found its run exhausted.  Such a word on a stack is no
- * reference that a collector must have followed. */
+/* The allocator and the lookup compute where blocks begin and where runs end, and leave that in registers of the tasks that
+ * call them: a task may be stopped right where it has found its run exhausted.  Such a word on a stack is no reference that
+ * a collector must have followed. */
 static bool is_block_start(uintptr_t p)
 {
     uintptr_t off = p - gc.base;
@@ -74,15 +81,19 @@ static bool is_block_start(uintptr_t p)
         && (off == gc.bytes || ld_rlx(&gc.blocks[off >> HGC_BLOCK_SHIFT].state) == BLOCK_SMALL);
 }
 
-static bool is_run_edge(uintptr_t p)
+static bool is_run_end(uintptr_t p)
 {
-    for (unsigned i = 0; i < hal_hart_count(); i++) {
-        struct gc_hart *g = gc_of(hal_hart(i));
-        for (unsigned k = 0; k < g->held_count; k++)
-            if (g->runs[g->held[k]].cur == p || g->runs[g->held[k]].lim == p)
-                return true;
-    }
-    return false;
+    uintptr_t off = p - gc.base, grain = (off & (HGC_BLOCK - 1)) / GRAIN;
+    return off < gc.bytes && off % GRAIN == 0
+        && ld_rlx(&table[off >> HGC_BLOCK_SHIFT].edge[grain / WORD_BITS]) >> (grain % WORD_BITS) & 1;
+}
+
+void verify_run_end(uintptr_t p)
+{
+    uintptr_t off = p - gc.base;
+    unsigned grain = (unsigned)(off & (HGC_BLOCK - 1)) / GRAIN;
+    if (off < gc.bytes)
+        bits_set(table[off >> HGC_BLOCK_SHIFT].edge, grain, grain + 1);
 }
 
 static void reach_stack(void *arg, uintptr_t word, uintptr_t where)
@@ -90,7 +101,7 @@ static void reach_stack(void *arg, uintptr_t word, uintptr_t where)
     struct object o;
     (void)arg, (void)where;
     bool marked = find_object(word, &o) && is_marked(&o);
-    if (!marked && (is_block_start(word) || (word - gc.base <= gc.bytes && is_run_edge(word))))
+    if (!marked && (is_block_start(word) || is_run_end(word)))
         return;
     reach_word(word);
 }
@@ -150,7 +161,10 @@ static void reach_task(struct task *t)
 
 static void reach_all(void)
 {
-    memset(table, 0, verify_bytes(gc.nblocks));
+    for (uint32_t i = 0; i < gc.nblocks; i++) {
+        memset(table[i].mark, 0, sizeof(table[i].mark));
+        memset(table[i].scan, 0, sizeof(table[i].scan));
+    }
     grey_cells = 0;
     for (unsigned i = 0; i < gc.nroots; i++)
         for (uintptr_t p = gc.roots[i].base; p < gc.roots[i].base + gc.roots[i].bytes; p += WORD)
@@ -161,6 +175,31 @@ static void reach_all(void)
             scan_grey(i);
 }
 
+static uintptr_t live_cells(const struct block *b, unsigned w)
+{
+    uint32_t state = ld_rlx(&b->state);
+    return state == BLOCK_SMALL ? ld_rlx(&b->live[w]) : state == BLOCK_LARGE && w == 0;
+}
+
+static void note_run_ends(void)
+{
+    for (unsigned i = 0; i < hal_hart_count(); i++) {
+        struct gc_hart *g = gc_of(hal_hart(i));
+        for (unsigned k = 0; k < g->held_count; k++)
+            verify_run_end(g->runs[g->held[k]].lim);
+    }
+}
+
+void verify_begin(void)
+{
+    memset(table, 0, verify_bytes(gc.nblocks));
+    reach_all();
+    for (uint32_t i = 0; i < gc.nblocks; i++)
+        for (unsigned w = 0; w < BIT_WORDS; w++)
+            table[i].garbage[w] = live_cells(&gc.blocks[i], w) & ~table[i].mark[w];
+    note_run_ends();
+}
+
 /* ---- the path to a missed object --------------------------------------------------------------------------------- */
 
 static struct {
@@ -168,7 +207,7 @@ static struct {
     struct object target, holder;
     bool found;
     struct task *task;
-    uintptr_t where;
+    uintptr_t where, word;
 } search;
 
 static bool is_target(uintptr_t p)
@@ -191,6 +230,7 @@ static void search_stack_word(void *arg, uintptr_t word, uintptr_t where)
         search.found = true;
         search.task = arg;
         search.where = where;
+        search.word = word;
     }
 }
 
@@ -234,8 +274,8 @@ static bool search_roots(void)
     each_task(search_task);
     if (search.found) {
         bool on_stack = search.where >= search.task->stack_lo;
-        hk_printf("  from %s of task %s, %s %p\n", on_stack ? "the stack" : "a register", search.task->name,
-                  on_stack ? "at" : "number", (void *)search.where);
+        hk_printf("  from %s of task %s, %s %p, which holds %p\n", on_stack ? "the stack" : "a register",
+                  search.task->name, on_stack ? "at" : "number", (void *)search.where, (void *)search.word);
         return true;
     }
     for (unsigned i = 0; i < gc.nroots; i++)

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* harts: 1 2 4 */
+/*
+ * What verify mode must not take for a missed object: a word that comes to look like a reference after its stack was
+ * scanned.  An integer that hits garbage (a time in nanoseconds passes through all addresses), and the end of a run that the
+ * allocator has read.  That it does see missed objects is what tools/check-faults shows.
+ */
+#include "gc/gc_internal.h"
+#include "tap.h"
+#include "wipe.h"
+
+enum { NODE = HGC_KIND_FIRST, ROUNDS = 20, ARENA = 1 << 20, LIST = 4000, ROW = 256, SIZE = 64 };
+
+struct node { hgc_ref(struct node) next; };
+struct row { hgc_ref(struct node) at[ROW]; };
+
+static hgc_ref(struct node) list;               /* keeps a mark busy */
+static hgc_ref(struct row) row;
+
+#define NOINLINE __attribute__((noinline, noclone))
+#define HIDE(p) (~(uintptr_t)(p))
+
+static NOINLINE bool build(void)
+{
+    for (unsigned i = 0; i < LIST; i++) {
+        struct node *p = hgc_new(NODE, sizeof(*p));
+        if (!p)
+            return false;
+        hgc_set(&p->next, hgc_get(list));
+        hgc_set(&list, p);
+    }
+    return true;
+}
+
+/* Marking is on, and this task's stack has been scanned. */
+static bool scanned(uint32_t cycle)
+{
+    while (gc_is_on() && ld_rlx(&gc.cycle) == cycle)
+        if (ld_rlx(&task_self()->gc_seen) == cycle)
+            return true;
+        else
+            hk_yield();
+    return false;
+}
+
+/* True if the word stood on this stack from after its scan to the end of the mark. */
+static NOINLINE bool hold_to_the_end(uintptr_t hidden, uint32_t cycle)
+{
+    volatile uintptr_t word = HIDE(hidden);
+    bool in_time = gc_is_on() && ld_rlx(&gc.cycle) == cycle;
+    cycle_wait(cycle);
+    return in_time && word;
+}
+
+/* ---- an integer -------------------------------------------------------------------------------------------------- */
+
+static NOINLINE uintptr_t garbage(void)
+{
+    struct node *p = hgc_new(NODE, sizeof(*p)), *q = hgc_new(NODE, sizeof(*q));
+    hgc_set(&p->next, q);
+    return HIDE((uintptr_t)p + 4);
+}
+
+static NOINLINE bool integer(void)
+{
+    uintptr_t hidden = garbage();
+    wipe();
+    hgc_collect(HGC_START);
+    uint32_t cycle = ld_rlx(&gc.cycle);
+    return scanned(cycle) && hold_to_the_end(hidden, cycle);
+}
+
+static void integers(void)
+{
+    unsigned good = 0;
+    for (unsigned i = 0; i < ROUNDS; i++)
+        good += integer();
+    hk_printf("# %u of %u rounds\n", good, ROUNDS);
+    ok(good > 0, "an integer that hits garbage after the scan is no missed object");
+}
+
+/* ---- the end of a run -------------------------------------------------------------------------------------------- */
+
+/* Single free cells between live ones. */
+static NOINLINE void make_holes(void)
+{
+    struct row *r = hgc_new(HGC_AMBIGUOUS, sizeof(*r));
+    hgc_set(&row, r);
+    for (unsigned i = 0; i < ROW; i++)
+        hgc_set(&r->at[i], (struct node *)hgc_new(NODE, SIZE));
+    for (unsigned i = 0; i < ROW; i += 4)
+        hgc_set(&r->at[i], (struct node *)NULL);
+}
+
+static NOINLINE void fill_holes(void)
+{
+    for (unsigned i = 1; i < ROW; i += 4)
+        hgc_set(&hgc_get(row)->at[i + 1], (struct node *)NULL);
+    wipe();
+}
+
+static uint32_t go;
+
+static void starts(void *arg)
+{
+    (void)arg;
+    while (!ld_acq(&go))
+        ;
+    hgc_collect(HGC_START);
+}
+
+/* An object in a run's last cell: held when the cycle begins, forgotten before this stack is scanned, which being pinned
+ * delays.  Returns the run's end, hidden. */
+static NOINLINE uintptr_t take_last(uint32_t before)
+{
+    struct node *volatile last = hgc_new(NODE, SIZE);
+    fill_holes();
+    st_rel(&go, 1);
+    hart_pin();
+    while (ld_rlx(&gc.cycle) == before || !gc_is_on())
+        ;
+    uintptr_t end = HIDE((uintptr_t)last + SIZE);
+    last = NULL;
+    return end;
+}
+
+/* The run that ended there is replaced by the next. */
+static NOINLINE bool next_run(void)
+{
+    return hgc_alloc(NODE, SIZE) != NULL;
+}
+
+static NOINLINE bool run_end(void)
+{
+    static const struct hk_task_config other = { .name = "starts", .hart_plus_1 = 2 };
+    struct task *t;
+    make_holes();
+    wipe();
+    hgc_collect(HGC_WAIT);
+    st_rlx(&go, 0);
+    uint32_t before = ld_rlx(&gc.cycle);
+    if (hk_task_create(&t, &other, starts, NULL) != HK_OK)
+        return false;
+    uintptr_t hidden = take_last(before);
+    wipe();
+    hart_unpin();
+    bool good = scanned(before + 1) && next_run() && hold_to_the_end(hidden, before + 1);
+    hk_task_join(t, NULL);
+    return good;
+}
+
+static void run_ends(void)
+{
+    unsigned good = 0;
+    for (unsigned i = 0; i < ROUNDS; i++)
+        good += run_end();
+    hk_printf("# %u of %u rounds\n", good, ROUNDS);
+    ok(good > 0, "nor is the end of a run");
+}
+
+static void stays(void *arg)
+{
+    integers();
+    if (hk_harts() > 1)
+        run_ends();
+    (void)arg;
+}
+
+int app_main(void)
+{
+    static const uint32_t first[1] = { 1 };
+    static const struct hgc_kind node = { .name = "node", .words = 32, .map = first };
+    static const struct hk_task_config on_first = { .hart_plus_1 = 1 };
+    struct hgc_config config = { .base = hk_mem_alloc(ARENA), .size = ARENA, .verify = true, .no_auto = true };
+    int error = hgc_init(&config) | hgc_kind(NODE, &node) | hgc_root_add(&list, sizeof(list))
+        | hgc_root_add(&row, sizeof(row));
+    is(error, HGC_OK, "the heap starts");
+    ok(build(), "a list that takes a while to mark");
+    struct task *t;
+    hk_task_create(&t, &on_first, stays, NULL);
+    is(hk_task_join(t, NULL), HK_OK, "the task ends");
+    struct hgc_stats s;
+    hgc_stats(&s);
+    ok(s.verified == s.cycles && s.cycles >= ROUNDS, "each cycle was verified");
+    return tap_end();
+}
