@@ -81,7 +81,7 @@ struct hgc_config {
     void (*oom)(size_t size);   /* called in the task whose allocation is about to return NULL, after a full collection
                                    did not help; may free roots: then it is tried once more.  Default: none */
     bool trace;                 /* print a line a cycle (docs/trace.md) */
-    bool verify;                /* after each mark, mark again with the world stopped and compare (I10); takes 1/32 of
+    bool verify;                /* after each mark, mark again with the world stopped and compare (I10); takes 1/30 of
                                    the arena (RV32 1/16); a missed object is a panic that names the path to it */
     unsigned stress;            /* start a cycle every this many allocations; every allocation takes the slow path; 0: off */
     bool no_auto;               /* never start a cycle by itself: only hgc_collect does, and running out of memory */

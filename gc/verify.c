@@ -8,7 +8,7 @@
  * the object that it hits is rightly unmarked.  So the same mark runs in the stop that begins the cycle, too: what nothing
  * referred to then is garbage, and no word makes it reachable again.
  *
- * It needs no stack: a block with grey cells is found by going round the blocks until a whole round finds none.
+ * It needs no stack: blocks with grey cells are linked.
  */
 #include "gc/gc_internal.h"
 
@@ -16,10 +16,12 @@ struct vblock {
     uintptr_t mark[BIT_WORDS], scan[BIT_WORDS];
     uintptr_t garbage[BIT_WORDS];   /* live and unreachable when the cycle began */
     uintptr_t edge[BIT_WORDS];      /* of each grain: a run has ended there in this cycle */
+    uintptr_t next;                 /* link of `grey`: index + 1, or LAST; 0 if it is not linked */
 };
 
 static struct vblock *table;
-static uint32_t grey_cells;         /* marked and not scanned */
+#define LAST UINTPTR_MAX
+static uintptr_t grey = LAST;       /* index + 1: blocks that may have cells that are marked and not scanned */
 
 size_t verify_bytes(uint32_t nblocks)
 {
@@ -37,9 +39,12 @@ static void reach(const struct object *o)
 {
     struct vblock *t = &table[block_index(o->block)];
     uintptr_t w = o->cell / WORD_BITS, bit = (uintptr_t)1 << (o->cell % WORD_BITS);
-    if (!((t->mark[w] | t->garbage[w]) & bit)) {
-        t->mark[w] |= bit;
-        grey_cells++;
+    if ((t->mark[w] | t->garbage[w]) & bit)
+        return;
+    t->mark[w] |= bit;
+    if (!t->next) {
+        t->next = grey;
+        grey = block_index(o->block) + (uintptr_t)1;
     }
 }
 
@@ -134,7 +139,6 @@ static void scan_grey(uint32_t i)
         while ((todo = t->mark[w] & ~t->scan[w])) {
             unsigned bit = bits_lowest(todo);
             t->scan[w] |= (uintptr_t)1 << bit;
-            grey_cells--;
             scan_cell(&gc.blocks[i], w * WORD_BITS + bit);
             w = 0;                      /* it may have greyed an earlier one of this block */
         }
@@ -165,14 +169,16 @@ static void reach_all(void)
         memset(table[i].mark, 0, sizeof(table[i].mark));
         memset(table[i].scan, 0, sizeof(table[i].scan));
     }
-    grey_cells = 0;
     for (unsigned i = 0; i < gc.nroots; i++)
         for (uintptr_t p = gc.roots[i].base; p < gc.roots[i].base + gc.roots[i].bytes; p += WORD)
             reach_word(*(uintptr_t *)p);
     each_task(reach_task);
-    while (grey_cells)
-        for (uint32_t i = 0; i < gc.nblocks; i++)
-            scan_grey(i);
+    while (grey != LAST) {
+        uint32_t i = (uint32_t)grey - 1;
+        grey = table[i].next;
+        table[i].next = 0;
+        scan_grey(i);
+    }
 }
 
 static uintptr_t live_cells(const struct block *b, unsigned w)
@@ -190,6 +196,14 @@ static void note_run_ends(void)
     }
 }
 
+/* It ran on a task's stack, and what it left there is no reference of the task. */
+HAL_NO_SANITIZE static __attribute__((noinline)) void clear_dead(void)
+{
+    uintptr_t own_frame = (uintptr_t)__builtin_frame_address(0) - 256;
+    for (uintptr_t p = task_self()->stack_lo + HK_STACK_CANARY_BYTES; p + WORD <= own_frame; p += WORD)
+        *(volatile uintptr_t *)p = 0;
+}
+
 void verify_begin(void)
 {
     memset(table, 0, verify_bytes(gc.nblocks));
@@ -198,6 +212,7 @@ void verify_begin(void)
         for (unsigned w = 0; w < BIT_WORDS; w++)
             table[i].garbage[w] = live_cells(&gc.blocks[i], w) & ~table[i].mark[w];
     note_run_ends();
+    clear_dead();
 }
 
 /* ---- the path to a missed object --------------------------------------------------------------------------------- */

@@ -109,7 +109,6 @@ static void empty_again(const char *what)
 
 /* ---- deep -------------------------------------------------------------------------------------------------------- */
 
-/* Appended, not put in front: with addresses that rise along the list verify mode's rounds are few. */
 static void deep_builds(void *arg)
 {
     (void)arg;
