@@ -333,6 +333,9 @@ void root_born(struct task *t);
  * number in hal_roots, which is smaller than any address of a stack. */
 void task_each_word(struct task *t, void (*fn)(void *arg, uintptr_t word, uintptr_t where), void *arg);
 
+/* Zeroes the stack below the caller's frame: after marking on a task's stack. */
+void root_wipe_below(void);
+
 void worker_init(void);
 struct task *worker_pick(struct hart *h, bool idle);
 

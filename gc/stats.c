@@ -2,13 +2,13 @@
 /* Figures, and the trace line of a cycle (its fields: docs/trace.md). */
 #include "gc/gc_internal.h"
 
-/* In the stop, right before it ends, so that nobody reads or writes these meanwhile.  A stop in which verify mode marks again
- * is no figure to quote. */
+/* In the stop, right before it ends, so that nobody reads or writes these meanwhile.  The stops of verify mode, which marks in
+ * them, are no figures to quote. */
 uint64_t stats_pause(uint64_t since)
 {
     uint64_t ns = hal_time_ns() - since;
     unsigned i = 0;
-    if (gc.cfg.verify && ld_rlx(&hgc_phase) == GC_OFF)
+    if (gc.cfg.verify)
         return ns;
     while (i + 1 < HGC_PAUSE_BUCKETS && ns >> (i + 1))
         i++;

@@ -196,14 +196,6 @@ static void note_run_ends(void)
     }
 }
 
-/* It ran on a task's stack, and what it left there is no reference of the task. */
-HAL_NO_SANITIZE static __attribute__((noinline)) void clear_dead(void)
-{
-    uintptr_t own_frame = (uintptr_t)__builtin_frame_address(0) - 256;
-    for (uintptr_t p = task_self()->stack_lo + HK_STACK_CANARY_BYTES; p + WORD <= own_frame; p += WORD)
-        *(volatile uintptr_t *)p = 0;
-}
-
 void verify_begin(void)
 {
     memset(table, 0, verify_bytes(gc.nblocks));
@@ -212,7 +204,7 @@ void verify_begin(void)
         for (unsigned w = 0; w < BIT_WORDS; w++)
             table[i].garbage[w] = live_cells(&gc.blocks[i], w) & ~table[i].mark[w];
     note_run_ends();
-    clear_dead();
+    root_wipe_below();
 }
 
 /* ---- the path to a missed object --------------------------------------------------------------------------------- */
