@@ -33,24 +33,15 @@ void hgc_fail_alloc(unsigned n, unsigned count)
     st_rlx(&gc.fail_count, n ? count : 0);
 }
 
-/* The heap is a quarter of the way from its goal to the end of the arena.  Tasks that want a new run now wait until the mark
- * ends, which their harts then work on: a heap that has been full once is left with a few live cells in every block. */
-static bool far_over(void)
-{
-    uintptr_t goal = ld_rlx(&gc.goal);
-    return gc_is_on() && ld_rlx(&gc.used) > goal + (gc.bytes - goal) / 4;
-}
-
 /* A cycle if it is time for one; a few swept blocks for each new run, so that the sweep keeps up with allocation. */
 static void pay(void)
 {
-    if (far_over())
-        cycle_wait(ld_rlx(&gc.cycle));
+    assist();
     if (gc.cfg.stress && amo_add_rlx(&gc.stress_left, -1) == 1) {
         st_rlx(&gc.stress_left, gc.cfg.stress);
-        cycle_start(true, ld_rlx(&gc.cycle));
+        cycle_start(HGC_START, true, ld_rlx(&gc.cycle));
     } else if (cycle_due()) {
-        cycle_start(false, 0);
+        cycle_start(HGC_START, false, 0);
     }
     sweep_some(8);
 }
@@ -137,6 +128,7 @@ static void *large_new(unsigned kind, size_t size)
     while (!(p = large_take(kind, size)))
         if (!relieve(&l))
             return give_up();
+    assist_charge(size);
     return p;
 }
 

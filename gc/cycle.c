@@ -31,15 +31,17 @@ static void prepare(struct hart *h, void *arg)
 {
     (void)arg;
     struct gc_hart *g = gc_of(h);
-    g->marked_bytes = g->marked_objects = g->black_bytes = 0;
-    g->worker_ns = 0;
+    g->marked_bytes = g->marked_objects = g->black_bytes = g->work = 0;
+    memset(g->mode_ns, 0, sizeof(g->mode_ns));
+    g->assist_ns = 0;
+    g->gives_way = false;
     g->cycle_ns = hal_time_ns();
     g->restarts_at = hal_restarts(h->index);
     run_blacken(g);
     st_rlx(&h->resched, 1);             /* so that the pick hook is asked at once */
 }
 
-static void begin(void)
+static void begin(enum hgc_mode mode)
 {
     gc.times.start_ns = hal_time_ns();
     world_stop(WORLD_MARK_START, prepare, NULL);
@@ -52,6 +54,11 @@ static void begin(void)
     gc.times.used_start = gc.used;
     gc.times.trigger = gc.trigger;
     gc.times.wait1_ns = world_times.last_wait_ns;
+    gc.mode = mode;
+    if (mode >= HGC_FORCE)
+        sched_gate(true);
+    worker_prepare(mode >= HGC_FORCE);
+    assist_begin();
     root_prepare();
     if (gc.cfg.verify)
         verify_begin();
@@ -62,12 +69,15 @@ static void begin(void)
     world_start();
 }
 
-void cycle_start(bool forced, uint32_t after)
+void cycle_start(enum hgc_mode mode, bool forced, uint32_t after)
 {
+    static const enum hgc_mode configured[] = {HGC_START, HGC_FORCE, HGC_FORCE_BLOCK};
+    if (mode < configured[gc.cfg.stoptheworld])
+        mode = configured[gc.cfg.stoptheworld];
     hk_mutex_lock(&gc.start_lock);
     if (!gc_is_on() && (forced ? ld_rlx(&gc.cycle) == after : cycle_due())) {
         sweep_finish();
-        begin();
+        begin(mode);
     }
     hk_mutex_unlock(&gc.start_lock);
 }
@@ -97,11 +107,12 @@ static void set_trigger(void)
 static void finish(void)
 {
     uintptr_t live = 0;
-    gc.objects_marked = 0;
+    gc.objects_marked = gc.work_expected = 0;
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         struct gc_hart *g = gc_of(hal_hart(i));
         live += g->marked_bytes + g->black_bytes;
         gc.objects_marked += g->marked_objects;
+        gc.work_expected += g->work;
         own_add(&g->restarts_mark, hal_restarts(i) - g->restarts_at);
     }
     gc.times.used_end = gc.used;
@@ -136,9 +147,14 @@ static void end(void)
     gc.times.end_ns = hal_time_ns();
     gc.times.stop2_ns = stats_pause(stopped);
     world_start();
+    assist_end();
+    hk_sem_post(&gc.sweep_wake);
+    if (gc.mode == HGC_FORCE_BLOCK)
+        sweep_finish();
+    if (gc.mode >= HGC_FORCE)
+        sched_gate(false);
     if (gc.cfg.trace)
         trace_cycle();
-    hk_sem_post(&gc.sweep_wake);
     hk_event_set(&gc.done[n & 1]);
 }
 
@@ -164,14 +180,14 @@ void cycle_wait(uint32_t n)
 int hgc_collect(enum hgc_mode mode)
 {
     if (mode == HGC_START) {
-        cycle_start(true, ld_rlx(&gc.cycle));
+        cycle_start(mode, true, ld_rlx(&gc.cycle));
         return HGC_OK;
     }
-    if (mode != HGC_WAIT)
+    if ((unsigned)mode > HGC_FORCE_BLOCK)
         return HGC_EINVAL;
     uint32_t begun = ld_rlx(&gc.cycle);
     cycle_wait(begun);
-    cycle_start(true, begun);           /* or somebody else's that began after this call */
+    cycle_start(mode, true, begun);           /* or somebody else's that began after this call */
     cycle_wait(begun + 1);
     sweep_finish();
     return HGC_OK;

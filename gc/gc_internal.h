@@ -121,6 +121,10 @@ struct gc {
     struct hk_event done[2];    /* done[n & 1]: set when cycle n has finished; cleared when n begins */
     uint32_t terminating;       /* atomic: a worker tries to end the mark */
     uint32_t active;            /* atomic: drains that may hold a block, a slice or a claim */
+    enum hgc_mode mode;         /* of the cycle that runs; world stopped */
+    uint32_t dedicated;         /* atomic: dedicated workers that are missing */
+    unsigned fraction;          /* of each hart's time for its fractional worker, in 1/1024; world stopped */
+    uintptr_t work_expected;    /* of the cycle that runs: the last one's; world stopped */
     uintptr_t used;             /* atomic: see hgc_stats.heap_used */
     uintptr_t peak;             /* atomic, racy: a figure */
     uintptr_t trigger;          /* atomic */
@@ -189,6 +193,8 @@ struct run {
 enum { QUEUE_SIZE = HGC_QUEUE_SIZE, RUNS_HELD = HGC_RUNS_HELD };
 _Static_assert((QUEUE_SIZE & (QUEUE_SIZE - 1)) == 0, "HGC_QUEUE_SIZE: the indices of a queue wrap, so a power of two");
 
+enum worker_mode { WORKER_NONE, WORKER_DEDICATED, WORKER_FRACTIONAL, WORKER_IDLE, WORKER_MODES };
+
 struct gc_hart {
     struct run runs[IDS];               /* owner hart, in critical sections and restartable sequences; at tp + 1024 */
 
@@ -204,7 +210,12 @@ struct gc_hart {
     uint32_t work_from;                 /* owner: where stealing begins */
 
     /* of this cycle; owner hart, read in the stop */
-    uint64_t worker_ns, cycle_ns;       /* worker's time; when the mark began */
+    uint64_t mode_ns[WORKER_MODES], assist_ns;
+    uint64_t cycle_ns, drain_from;      /* when the mark began; when the worker's drain began */
+    uintptr_t work;                     /* atomic, owner: bytes scanned, of leaves marked, and of roots */
+    enum worker_mode mode;              /* of the drain that runs */
+    bool asked_idle;                    /* the scheduler asked for the worker because it had nothing else */
+    bool gives_way;                     /* a dedicated worker stopped for tasks that can run nowhere else */
     uintptr_t marked_bytes;             /* atomic, owner: small and large objects marked one by one */
     uintptr_t marked_objects;
     uintptr_t black_bytes;              /* runs and large objects taken while marking; runs held at its start */
@@ -213,7 +224,7 @@ struct gc_hart {
     uintptr_t alloc_bytes;
     uint32_t shades, slow_sets, stolen, scanned;
     uint32_t restarts_mark, restarts_at;
-    uintptr_t worker_us;                /* all cycles; on 32-bit machines it wraps after 71 minutes of marking */
+    uintptr_t mode_us[WORKER_MODES], assist_us;     /* all cycles; RV32: wraps after 71 minutes of marking */
 };
 _Static_assert(sizeof(struct gc_hart) <= HART_GC_SIZE,
                "struct gc_hart is larger than HART_GC_SIZE: raise it, or lower HGC_KINDS or HGC_BLOCK_SHIFT");
@@ -336,15 +347,34 @@ void task_each_word(struct task *t, void (*fn)(void *arg, uintptr_t word, uintpt
 /* Zeroes the stack below the caller's frame: after marking on a task's stack. */
 void root_wipe_below(void);
 
+/* ---- who marks: worker.c, assist.c ------------------------------------------------------------------------------- */
+
 void worker_init(void);
 struct task *worker_pick(struct hart *h, bool idle);
+/* How many workers are dedicated in the cycle that begins, and what share the others have.  World stopped. */
+void worker_prepare(bool stopped_mode);
+
+/* A drain: pinned, and counted in gc.active from before it takes work until after it leaves, so "quiet" (nothing queued, no
+ * drain, no job) means that nobody can still find work. */
+void drain_enter(void);
+void drain_leave(void);
+/* A root job, or the grey objects of a block.  False: there is nothing to be had.  In a drain. */
+bool drain_piece(void);
+
+/* What the current task takes while marking runs: bytes of runs and large objects.  Task. */
+void assist_charge(uintptr_t bytes);
+/* Pays what the current task owes.  Task, where waiting is allowed. */
+void assist(void);
+void assist_credit(uintptr_t work);     /* a worker has done so much.  In a drain */
+void assist_begin(void);        /* world stopped */
+void assist_end(void);          /* the mark is over: nobody owes anything.  Task */
 
 /* ---- cycle.c, sweep.c, verify.c, stats.c ------------------------------------------------------------------------- */
 
 /* Nothing is left to mark: no job open, no block queued or held. */
 bool cycle_quiet(void);
 /* Starts a cycle unless one runs.  `after`: only if no more than that many have begun; otherwise somebody did. Task. */
-void cycle_start(bool forced, uint32_t after);
+void cycle_start(enum hgc_mode mode, bool forced, uint32_t after);
 /* Is it time for one?  Any. */
 bool cycle_due(void);
 void cycle_try_end(void);

@@ -84,6 +84,7 @@ struct hgc_config {
     bool verify;                /* after each mark, mark again with the world stopped and compare (I10); takes 1/30 of
                                    the arena (RV32 1/16); a missed object is a panic that names the path to it */
     unsigned stress;            /* start a cycle every this many allocations; every allocation takes the slow path; 0: off */
+    unsigned stoptheworld;      /* 0: cycles run beside the program; 1: marks stop it; 2: marks and sweeps do */
     bool no_auto;               /* never start a cycle by itself: only hgc_collect does, and running out of memory */
 };
 
@@ -228,8 +229,11 @@ void hgc_chan_close(struct hgc_chan *c);
 enum hgc_mode {
     HGC_START,                  /* start a concurrent cycle if none runs, and return */
     HGC_WAIT,                   /* run a whole concurrent cycle that begins after the call, its sweep too, and return */
+    HGC_FORCE,                  /* the same, but the program's tasks are kept off the harts while it marks */
+    HGC_FORCE_BLOCK,            /* and while it sweeps */
 };
-/* Requests a collection.  Task.  HGC_EINVAL: no such mode. */
+/* Requests a collection.  Task.  HGC_EINVAL: no such mode.  The stopped modes keep every task off but those created with
+ * `system` set; all harts mark.  In configuration, stoptheworld = 1 or 2 makes every cycle HGC_FORCE or HGC_FORCE_BLOCK. */
 int hgc_collect(enum hgc_mode mode);
 /* Turns automatic cycles off and on again. Returns the old setting.  Any context. */
 bool hgc_set_auto(bool on);
@@ -268,6 +272,8 @@ void hgc_stats(struct hgc_stats *s);
 /* The same work counters for one hart while the phase was MARK. */
 struct hgc_hart_stats {
     uint64_t shades, slow_sets, steals, restarts, blocks_scanned, worker_ns;
+    uint64_t dedicated_ns, fractional_ns, idle_ns;      /* worker_ns by mode */
+    uint64_t assist_ns;         /* marking by tasks that allocate */
 };
 void hgc_hart_stats(unsigned hart, struct hgc_hart_stats *s);
 /* Is a mark phase on?  Any context; the answer may be old at once. */

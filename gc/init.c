@@ -61,7 +61,7 @@ int hgc_init(const struct hgc_config *config)
         return HGC_EBUSY;
     if (!config || !config->base || config->size < SIZE_MIN || config->size > UINTPTR_MAX - 64 - (uintptr_t)config->base
         || config->size >> HGC_BLOCK_SHIFT >= NO_BLOCK
-        || config->percent > 10000 || config->min_trigger > config->size || !lay_out(config))
+        || config->stoptheworld > 2 || config->percent > 10000 || config->min_trigger > config->size || !lay_out(config))
         return HGC_EINVAL;
     gc.cfg = *config;
     if (!gc.cfg.percent)

@@ -109,6 +109,7 @@ void *run_take(unsigned id)
         bits_set(b->mark, from, to);
 #endif
         own_add(&g->black_bytes, bytes);
+        assist_charge(bytes);
         if (gc.cfg.verify)
             verify_run_end(start + bytes);
     }

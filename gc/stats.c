@@ -20,6 +20,15 @@ uint64_t stats_pause(uint64_t since)
     return ns;
 }
 
+/* Of its workers. */
+static uint64_t marking_ns(struct gc_hart *g)
+{
+    uint64_t us = 0;
+    for (unsigned mode = WORKER_NONE + 1; mode < WORKER_MODES; mode++)
+        us += ld_rlx(&g->mode_us[mode]);
+    return us * 1000;
+}
+
 void hgc_stats(struct hgc_stats *s)
 {
     memset(s, 0, sizeof(*s));
@@ -46,7 +55,7 @@ void hgc_stats(struct hgc_stats *s)
         s->slow_sets += ld_rlx(&g->slow_sets);
         s->steals += ld_rlx(&g->stolen);
         s->restarts += hal_restarts(i);
-        s->mark_ns += (uint64_t)ld_rlx(&g->worker_us) * 1000;
+        s->mark_ns += marking_ns(g);
     }
 }
 
@@ -61,7 +70,11 @@ void hgc_hart_stats(unsigned hart, struct hgc_hart_stats *s)
     s->steals = ld_rlx(&g->stolen);
     s->restarts = ld_rlx(&g->restarts_mark);
     s->blocks_scanned = ld_rlx(&g->scanned);
-    s->worker_ns = (uint64_t)ld_rlx(&g->worker_us) * 1000;
+    s->worker_ns = marking_ns(g);
+    s->dedicated_ns = (uint64_t)ld_rlx(&g->mode_us[WORKER_DEDICATED]) * 1000;
+    s->fractional_ns = (uint64_t)ld_rlx(&g->mode_us[WORKER_FRACTIONAL]) * 1000;
+    s->idle_ns = (uint64_t)ld_rlx(&g->mode_us[WORKER_IDLE]) * 1000;
+    s->assist_ns = (uint64_t)ld_rlx(&g->assist_us) * 1000;
 }
 
 static unsigned us(uint64_t ns)
@@ -79,7 +92,7 @@ void trace_cycle(void)
     struct gc_times *t = &gc.times;
     uint64_t now = t->end_ns, age = now - gc.born_ns, work = 0;
     for (unsigned i = 0; i < hal_hart_count(); i++)
-        work += (uint64_t)ld_rlx(&gc_of(hal_hart(i))->worker_us) * 1000;
+        work += marking_ns(gc_of(hal_hart(i)));
     unsigned percent = age ? (unsigned)(work * 100 / (age * hal_hart_count())) : 0;
     hk_printf("gc %u @%u.%03us %u%%: %u+%u+%u us stop, mark, stop, wait %u+%u us, %u->%u->%u KiB, trigger %u KiB, "
               "%u objects, %u harts\n",

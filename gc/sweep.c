@@ -113,6 +113,7 @@ void sweep_init(void)
 {
     st_rlx(&gc.sweep_next, gc.nblocks);
     hk_sem_init(&gc.sweep_wake, 0);
-    hk_task_create(NULL, &(struct hk_task_config){.name = "sweep", .prio = HK_BACKGROUND, .set_prio = true, .detached = true},
+    hk_task_create(NULL, &(struct hk_task_config){.name = "sweep", .prio = HK_BACKGROUND, .set_prio = true, .detached = true,
+                                           .system = true},
                    sweeper, NULL);
 }

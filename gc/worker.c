@@ -1,43 +1,169 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mark workers: one task a hart, parked where the scheduler finds it.  A worker runs while its hart has nothing else to
- * do, and otherwise until it has had a quarter of the hart's time since the mark began; three quarters when the heap has
- * passed its goal, so that the mark ends before the arena does (there are no assists yet).
+ * Mark workers: one task a hart, parked where the scheduler finds it.
  *
- * gc.active counts drains from before they take until after they leave, so "quiet" (nothing queued, no drain, no job)
- * means that nobody can still find work.  A worker that parks is looked at again by its hart's scheduler, after it has
- * parked: no wake-up is lost between "found nothing" and "parked".
+ * Together they get a quarter of the harts' time.  Dedicated: the whole hart, for as many harts as make a quarter.
+ * Fractional: where that is not a whole number within 30 %, a share of every hart.  Idle: what a hart would sleep through.
+ * The hook only says whether a worker has a reason to run; the worker itself takes its mode as it starts, so nothing has to
+ * be given back when the scheduler cannot run it after all.
+ *
+ * A worker that parks is looked at again by its hart's scheduler, after it has parked: no wake-up is lost between "found
+ * nothing" and "parked".
  */
 #include "gc/gc_internal.h"
+
+enum { SHARE = 1024, CREDIT_SLACK = 2048 };
+
+/* World stopped. */
+void worker_prepare(bool stopped_mode)
+{
+    unsigned n = hal_hart_count(), dedicated = (n + 2) / 4;
+    unsigned off = 4 * dedicated > n ? 4 * dedicated - n : n - 4 * dedicated;
+    if (off * 10 > 3 * n && 4 * dedicated > n)
+        dedicated--;
+    bool exact = off * 10 <= 3 * n;
+    gc.fraction = exact ? 0 : (n * (SHARE / 4) - dedicated * SHARE) / n;
+    st_rlx(&gc.dedicated, stopped_mode ? n : dedicated);
+    if (stopped_mode)
+        gc.fraction = 0;
+}
+
+/* ---- choosing ---------------------------------------------------------------------------------------------------- */
 
 static bool work_any(void)
 {
     return root_any() || markq_any();
 }
 
-static void drain(void)
+/* Has the fractional worker had more than `parts` eighths of its share of the hart's time since the mark began? */
+static bool over_share(const struct gc_hart *g, uint64_t now, unsigned parts)
+{
+    uint64_t used = g->mode_ns[WORKER_FRACTIONAL];
+    if (g->mode == WORKER_FRACTIONAL)
+        used += now - g->drain_from;
+    return used * SHARE * 8 > (now - g->cycle_ns) * gc.fraction * parts;
+}
+
+struct task *worker_pick(struct hart *h, bool idle)
+{
+    struct gc_hart *g = gc_of(h);
+    if (ld_rlx(&hgc_phase) != GC_MARK)
+        return NULL;
+    if (!work_any())
+        return !ld_rlx(&gc.terminating) && cycle_quiet() ? g->worker : NULL;
+    g->asked_idle = idle;
+    if (idle)
+        return g->worker;
+    if (g->gives_way) {
+        g->gives_way = false;
+        return NULL;
+    }
+    if (ld_rlx(&gc.dedicated) || (gc.fraction && !over_share(g, hal_time_ns(), 8)))
+        return g->worker;
+    return NULL;
+}
+
+static bool take_dedicated(void)
+{
+    for (uint32_t n; (n = ld_rlx(&gc.dedicated));)
+        if (cas_acq(&gc.dedicated, n, n - 1))   /* [L-none: only the atomicity counts] */
+            return true;
+    return false;
+}
+
+/* Pinned. */
+static enum worker_mode take_mode(struct gc_hart *g, uint64_t now)
+{
+    if (take_dedicated())
+        return WORKER_DEDICATED;
+    if (gc.fraction && !over_share(g, now, 8))
+        return WORKER_FRACTIONAL;
+    return g->asked_idle ? WORKER_IDLE : WORKER_NONE;
+}
+
+/* ---- draining ---------------------------------------------------------------------------------------------------- */
+
+void drain_enter(void)
 {
     hart_pin();
     /* [L-quiet-take.acq] */
     amo_add_ar(&gc.active, 1);          /* before it takes; partner: cycle_quiet reads work first, then active */
-    struct gc_hart *g = gc_self();
-    uint64_t begin = hal_time_ns();
-    struct block *b;
-    while (gc_is_on()) {
-        if (root_job()) {
-        } else if ((b = markq_take())) {
-            mark_block(b);
-        } else {
-            break;
-        }
-        if (hart_resched_due())
-            break;
-    }
-    uint64_t ns = hal_time_ns() - begin;
-    g->worker_ns += ns;
-    own_add(&g->worker_us, ns / 1000);
+}
+
+void drain_leave(void)
+{
     amo_add_ar(&gc.active, -1);         /* [L-quiet-leave.rel, L-last-one.rel, L-last-one.acq] */
     hart_unpin();
+}
+
+bool drain_piece(void)
+{
+    struct block *b;
+    if (root_job())
+        return true;
+    if (!(b = markq_take()))
+        return false;
+    mark_block(b);
+    return true;
+}
+
+/* May the drain go on?  A dedicated one hands the hart's queue to the others first; tasks that must run here cannot go, so it
+ * gives way to them for once. */
+static bool goes_on(struct gc_hart *g)
+{
+    if (!hart_resched_due())
+        return g->mode != WORKER_FRACTIONAL || !over_share(g, hal_time_ns(), 9);
+    if (g->mode != WORKER_DEDICATED)
+        return false;
+    hart_shed();
+    g->gives_way = hart_others_wait();
+    return !g->gives_way;
+}
+
+static void drain(struct gc_hart *g)
+{
+    uintptr_t paid = g->work;
+    if (g->mode == WORKER_IDLE)
+        hart_gives_way();
+    while (gc_is_on() && drain_piece()) {
+        if (g->work - paid >= CREDIT_SLACK) {
+            assist_credit(g->work - paid);
+            paid = g->work;
+        }
+        if (!goes_on(g))
+            break;
+    }
+    assist_credit(g->work - paid);
+}
+
+/* In a critical section: no stop falls in between, so a drain that outlasted its cycle changes nothing of the next. */
+static void account(struct gc_hart *g, enum worker_mode mode, uint64_t ns, uint32_t cycle)
+{
+    hal_crit_t c = hal_crit_enter();
+    g->mode = WORKER_NONE;
+    own_add(&g->mode_us[mode], ns / 1000);
+    if (cycle == ld_rlx(&gc.cycle)) {
+        g->mode_ns[mode] += ns;
+        if (mode == WORKER_DEDICATED)
+            amo_add_rlx(&gc.dedicated, 1);
+    }
+    hal_crit_exit(c);
+}
+
+static void work(void)
+{
+    drain_enter();
+    struct gc_hart *g = gc_self();
+    uint64_t begin = hal_time_ns();
+    uint32_t cycle = ld_rlx(&gc.cycle);
+    g->drain_from = begin;
+    g->mode = gc_is_on() ? take_mode(g, begin) : WORKER_NONE;
+    enum worker_mode mode = g->mode;
+    if (mode != WORKER_NONE) {
+        drain(g);
+        account(g, mode, hal_time_ns() - begin, cycle);
+    }
+    drain_leave();
 }
 
 static void worker_main(void *arg)
@@ -45,24 +171,11 @@ static void worker_main(void *arg)
     (void)arg;
     for (;;) {
         if (gc_is_on()) {
-            drain();
+            work();
             cycle_try_end();
         }
         task_park(NULL, hal_crit_enter());
     }
-}
-
-struct task *worker_pick(struct hart *h, bool idle)
-{
-    if (ld_rlx(&hgc_phase) != GC_MARK)
-        return NULL;
-    struct gc_hart *g = gc_of(h);
-    unsigned quarters = ld_rlx(&gc.used) > ld_rlx(&gc.goal) ? 3 : 1;
-    if (!idle && g->worker_ns * 4 > (hal_time_ns() - g->cycle_ns) * quarters)
-        return NULL;
-    if (work_any() || (!ld_rlx(&gc.terminating) && cycle_quiet()))
-        return g->worker;
-    return NULL;
 }
 
 void worker_init(void)

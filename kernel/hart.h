@@ -63,6 +63,14 @@ void hart_kick(unsigned index);
 /* Hands the tasks in this hart's run queue to other harts (those that may run elsewhere), and forgets that a switch was
  * due: for a task that goes on although others want its hart.  Pinned. */
 void hart_shed(void);
+/* Do tasks wait in this hart's queue?  Pinned. */
+bool hart_others_wait(void);
+/* From here on until its next switch the hart counts as one with nothing to do: any task that becomes ready is told to it,
+ * and hart_resched_due says so.  For work that only fills idle time.  Pinned. */
+void hart_gives_way(void);
+/* While closed only tasks of the system (bound ones, and those configured so) run; the others leave their harts at the next
+ * trap or yield, and wait.  The caller makes every hart look.  Any context, a stop included. */
+void sched_gate(bool closed);
 /* While on, every hart that runs a task gets its tick, wanted or not, so that the pick hook is asked each time.  Any
  * context, a stop included. */
 void sched_ticks(bool on);

@@ -49,6 +49,7 @@ struct hk_task_config {
     bool set_prio;
     bool detached;              /* nobody will join it: its memory goes back when it ends */
     int hart_plus_1;            /* 1 + the only hart that it may run on; 0: any */
+    bool system;                /* runs also while a stopped collection keeps tasks off the harts (drivers, watchdogs) */
 };
 
 /* Creates a task that runs fn(arg).  arg may be a heap reference (I11: it is shaded as it passes, and kept until the task

@@ -98,12 +98,28 @@ bool queue_dispatch(struct hart *h, struct task *t)
     }
 }
 
+static uint32_t gate;           /* atomic: sched_gate(true) */
+
+void sched_gate(bool closed)
+{
+    st_rlx(&gate, closed);
+    if (closed)
+        return;
+    for (unsigned i = 0; i < hal_hart_count(); i++)
+        hart_kick(i);           /* its release orders `gate` before */
+}
+
+bool sched_kept_off(const struct task *t)
+{
+    return ld_rlx(&gate) && !t->system;
+}
+
 /* The first task of at least min_prio that may run on `h` and whose context is saved (K3), out of the queue. */
 static struct task *find(struct hart *h, struct hart *from, unsigned min_prio, bool *passed_over)
 {
     for (unsigned prio = HK_PRIOS; prio-- > min_prio; )
         for (struct task *t = from->queue_head[prio]; t; t = t->next) {
-            if (t->affinity >= 0 && t->affinity != (int)h->index)
+            if ((t->affinity >= 0 && t->affinity != (int)h->index) || sched_kept_off(t))
                 continue;
             if (ld_acq(&t->busy) == 0) {        /* partner: hal_switch [L-leave.busy] */
                 take_out(from, t);
@@ -180,6 +196,23 @@ void queue_put(struct task *t)
     queue_put_here(h, t);
     if (start_done())
         tell(h, prio);
+}
+
+bool hart_others_wait(void)
+{
+    return ld_rlx(&hal_self()->queued) > 0;
+}
+
+void hart_gives_way(void)
+{
+    hal_crit_t c = hal_crit_enter();
+    struct hart *h = hal_self();
+    hk_assert(h->pin > 0);
+    st_rlx(&h->running_prio, 0);
+    fence_full();               /* partner: tell [L-sleep.hart] */
+    if (ld_rlx(&h->queued) > 0)
+        st_rlx(&h->resched, 1);
+    hal_crit_exit(c);
 }
 
 void hart_shed(void)

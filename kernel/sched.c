@@ -148,7 +148,7 @@ static struct task *successor(struct hart *h, struct task *t)
     struct task *next;
     /* [L-resched.acq] */
     (void)amo_swap_acq(&h->resched, 0);         /* partner: hart_kick.  Before the state: a wish comes before its kick */
-    bool wanted = ld_rlx(&t->state) & TASK_WANT;
+    bool wanted = (ld_rlx(&t->state) & TASK_WANT) || sched_kept_off(t);
     if ((next = take_bound(h, false, wanted ? NULL : t)) || (next = queue_take(h, h, wanted ? 0 : ld_rlx(&t->prio))))
         return next;
     if (!wanted)

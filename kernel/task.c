@@ -205,6 +205,7 @@ int hk_task_create(struct task **out, const struct hk_task_config *cfg, void (*f
     t->affinity = cfg->hart_plus_1 - 1;
     t->prio = t->base_prio = cfg->set_prio ? cfg->prio : HK_NORMAL;
     t->detached = cfg->detached;
+    t->system = cfg->system;
     t->joined = cfg->detached;          /* so that nobody joins it */
     t->hart = hk_hart();
     if (out)
@@ -227,7 +228,7 @@ struct task *task_create_bound(const char *name, unsigned hart, void (*fn)(void 
     t->fn = fn;
     t->affinity = (int)hart;
     t->hart = hart;
-    t->bound = t->no_stack_roots = true;
+    t->bound = t->system = t->no_stack_roots = true;
     t->state = TASK_PARKED;
     if (link_task(t, (uintptr_t)arg))
         return t;

@@ -46,6 +46,7 @@ struct task {
     uint32_t prio;              /* atomic: effective priority (inheritance); written under pi_lock, see mutex.c */
     uint32_t base_prio;         /* constant */
     bool bound;                 /* constant: made by task_create_bound */
+    bool system;                /* constant: runs also while the gate is closed */
     bool no_stack_roots;        /* constant: its stack holds no reference (idle tasks, mark workers) */
 
     char name[20];
@@ -56,6 +57,8 @@ struct task {
     bool exited_by_fault;
 
     unsigned slot;              /* index in the task table; table lock */
+    uint32_t gc_paid_cycle;     /* the collector's, itself: the cycle of the balance */
+    intptr_t gc_balance;        /* the collector's, itself: bytes it may take before it must pay */
     uint32_t gc_seen;           /* the collector's: cycle in which its stack was scanned, or that it was born in */
     struct task *gc_next;       /* the collector's: list of claimed tasks to scan */
 
