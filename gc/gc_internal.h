@@ -165,9 +165,17 @@ struct gc {
     uint32_t stress_left;       /* atomic */
 };
 extern struct gc gc;
+enum { HGC_ARENA_MIN = 64 * 1024 };
 extern struct kind_entry gc_kinds[HGC_KINDS];
 
 static inline bool gc_is_on(void) { return ld_rlx(&hgc_phase) != GC_OFF; }
+
+/* ---- settings: settings.c ---------------------------------------------------------------------------------------- */
+
+/* As hgc_settings, but of boot arguments, among which the kernel's have a place. */
+int settings_boot(struct hgc_config *c, const char *text, char *error, size_t n);
+/* Is every setting in its range?  If not, `error` says which. */
+bool settings_valid(const struct hgc_config *c, char *error, size_t n);
 
 /* ---- per hart ---------------------------------------------------------------------------------------------------- */
 
@@ -348,6 +356,8 @@ void cycle_try_end(void);
 void cycle_wait(uint32_t n);
 
 void sweep_init(void);
+/* Fills freed memory; `clobber` is set.  Nobody finds or takes it now. */
+void sweep_clobber(uintptr_t at, size_t bytes);
 void sweep_begin(void);         /* world stopped */
 bool sweep_some(unsigned blocks);       /* false: none left to take */
 void sweep_finish(void);        /* until every block has been swept; task */

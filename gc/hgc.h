@@ -85,11 +85,30 @@ struct hgc_config {
                                    the arena (RV32 1/16); a missed object is a panic that names the path to it */
     unsigned stress;            /* start a cycle every this many allocations; every allocation takes the slow path; 0: off */
     bool no_auto;               /* never start a cycle by itself: only hgc_collect does, and running out of memory */
+    size_t limit;               /* bytes in use that the heap should not pass, 64 KiB at least; 0: the arena alone limits */
+    unsigned stoptheworld;      /* 0: concurrent; 1: the program stands still while marking runs; 2: and while sweeping runs */
+    bool clobber;               /* fill what is freed with HGC_CLOBBER as it is swept: one who still uses it is found out.
+                                   Costs a store a word that is freed; a small block's in one critical section */
+    bool no_bootargs;           /* do not look at the boot arguments */
 };
 
-/* Starts the collector.  Task (the first one), or before the scheduler runs, once.  HGC_EINVAL: the arena is too small or
- * a setting is out of range; HGC_EBUSY: called before. */
+/* The word that `clobber` fills freed memory with, until it is handed out again. */
+#define HGC_CLOBBER ((uintptr_t)0xc10bbe12c10bbe13u)
+
+/* Starts the collector.  Task (the first one), or before the scheduler runs, once.  Settings among the boot arguments
+ * (hgc_settings) win over *config; the console then says which, in one line.  HGC_EINVAL: the arena is too small or a setting
+ * is out of its range, the console says which; HGC_EBUSY: called before. */
 int hgc_init(const struct hgc_config *config);
+
+/* Takes settings from a text, a line of the console for example, into *c.  They are words `name=value`, separated by blanks or
+ * commas; the last of a name counts, and what comes after a word "--" is not looked at:
+ *     gctrace=0|1   verify=0|1   clobber=0|1   noauto=0|1   stoptheworld=0|1|2
+ *     stress=n      percent=1 .. 10000         mintrigger=size             limit=size
+ * A size is a number, or one with K, M or G.  0 is the field's default, where that is allowed.  HGC_EINVAL: a word is wrong;
+ * then *c is as it was, and `error` has the n characters at most that name the word and say what is allowed
+ * (HGC_SETTINGS_ERROR suffice).  Any context. */
+int hgc_settings(struct hgc_config *c, const char *text, char *error, size_t n);
+#define HGC_SETTINGS_ERROR 200
 
 /* ---- kinds ------------------------------------------------------------------------------------------------------- */
 

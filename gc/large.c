@@ -51,6 +51,8 @@ void large_release(struct block *b)
 {
     uint32_t first = block_index(b), n = (uint32_t)b->large.blocks_or_head;
     for (uint32_t i = n; i-- > 0;) {    /* the head last: a tail never names a head that is something else by now */
+        if (gc.cfg.clobber)
+            sweep_clobber(block_address(b + i), HGC_BLOCK);
         hal_crit_t c = hal_crit_enter();
         free_give(first + i);
         hal_crit_exit(c);
