@@ -157,9 +157,11 @@ struct gc {
     } times;
     uint64_t retries;
     uint64_t verified;
-    uint64_t pause_max, pause_total, pauses;
-    uint64_t pause_hist[HGC_PAUSE_BUCKETS];
-    uint64_t objects_marked;
+    uint64_t forced;            /* cycles that have finished and were not automatic */
+    bool forced_now;            /* so is the one that runs */
+    uint64_t pause_max, pause_total, pauses, stopping_max, stopping_total;
+    uint64_t pause_hist[HGC_PAUSE_BUCKETS], stopping_hist[HGC_PAUSE_BUCKETS], both_hist[HGC_PAUSE_BUCKETS];
+    uint64_t objects_marked, scan_heap, scan_stacks, scan_roots;
     uint32_t failed;            /* atomic */
     uint32_t fail_after, fail_count;    /* atomic: hgc_fail_alloc */
     uint32_t stress_left;       /* atomic */
@@ -216,9 +218,11 @@ struct gc_hart {
     uintptr_t marked_bytes;             /* atomic, owner: small and large objects marked one by one */
     uintptr_t marked_objects;
     uintptr_t black_bytes;              /* runs and large objects taken while marking; runs held at its start */
+    uintptr_t scan_heap, scan_stacks, scan_roots;       /* bytes searched for references */
 
     /* since the start; owner hart, others peek */
-    uintptr_t alloc_bytes;
+    uintptr_t alloc_cells[HGC_CLASSES], free_cells[HGC_CLASSES];        /* handed out in runs; freed by the sweep */
+    uintptr_t alloc_large, free_large, alloc_blocks, free_blocks;       /* large objects, and their blocks */
     uint32_t shades, slow_sets, stolen, scanned;
     uint32_t restarts_mark, restarts_at;
     uintptr_t worker_us;                /* all cycles; on 32-bit machines it wraps after 71 minutes of marking */
@@ -265,6 +269,8 @@ static inline uintptr_t block_address(const struct block *b)
 /* First zero (one) bit at or after `from` and below `n`, or n. */
 unsigned bits_zero(const uintptr_t *map, unsigned from, unsigned n);
 unsigned bits_one(const uintptr_t *map, unsigned from, unsigned n);
+/* How many bits of x are set. */
+unsigned bits_count(uintptr_t x);
 /* Sets (clears) bits [from, to) by atomic or (and), relaxed. */
 void bits_set(uintptr_t *map, unsigned from, unsigned to);
 void bits_clear(uintptr_t *map, unsigned from, unsigned to);

@@ -41,7 +41,8 @@ void *large_take(unsigned kind, size_t size)
     }
     st_rel(&b->state, BLOCK_LARGE);     /* everything before it; partner: find.c [L-mp.rel, L-sweep-new.rel] */
     fence_ww();                         /* and before any pointer to it [L-publish.ww] */
-    own_add(&g->alloc_bytes, bytes);
+    own_add(&g->alloc_large, 1);
+    own_add(&g->alloc_blocks, n);
     gc_count_used(bytes);
     hal_crit_exit(c);
     return p;

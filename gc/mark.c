@@ -130,6 +130,7 @@ static bool scan_small(struct block *b)
     bool any = false;
     uintptr_t base = block_address(b);
     unsigned cell_bytes = gc_classes[b->class].cell;
+    uintptr_t bytes = 0;
     for (unsigned w = 0; w < BIT_WORDS; w++) {
         uintptr_t todo = ld_rlx(&b->mark[w]) & ~ld_rlx(&b->scan[w]) & ld_rlx(&b->live[w]);
         if (!todo)
@@ -143,8 +144,10 @@ static bool scan_small(struct block *b)
             struct object o = {b, w * WORD_BITS + bits_lowest(todo)};
             uintptr_t start = base + (uintptr_t)o.cell * cell_bytes;
             scan_object(&o, start, start + cell_bytes);
+            bytes += cell_bytes;
         }
     }
+    own_add(&gc_self()->scan_heap, bytes);
     return any;
 }
 
@@ -190,6 +193,7 @@ static void mark_large(struct block *b)
         else
             amo_swap_ar(&b->queued, 0);     /* [L-none: a large object is queued once a cycle] */
         scan_object(&o, start + at, start + end);
+        own_add(&gc_self()->scan_heap, end - at);
         return;
     }
 }

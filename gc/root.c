@@ -132,7 +132,10 @@ HAL_NO_SANITIZE static void clear_below(struct task *t)
 static void scan_claimed(struct task *t)
 {
     if (ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle)) {
+        struct hal_roots r;
         task_each_word(t, mark_stack_word, NULL);
+        hal_ctx_roots(&t->ctx, &r);
+        own_add(&gc_self()->scan_stacks, t->stack_hi - r.sp);
         if (gc.cfg.verify)
             clear_below(t);
     }
@@ -202,6 +205,7 @@ static void range_job(unsigned i)
 {
     for (uintptr_t p = ld_rlx(&gc.roots[i].base), end = p + ld_rlx(&gc.roots[i].bytes); p < end; p += WORD)
         mark_word(ld_rlx((uintptr_t *)p));
+    own_add(&gc_self()->scan_roots, ld_rlx(&gc.roots[i].bytes));
     amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
 }
 

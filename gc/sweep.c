@@ -34,17 +34,21 @@ void sweep_begin(void)
 static void sweep_small(struct block *b)
 {
     const struct class_entry *c = &gc_classes[b->class];
-    uintptr_t any = 0, holes = 0;
+    uintptr_t any = 0, holes = 0, freed = 0;
     for (unsigned w = 0; w < BIT_WORDS; w++) {
         uintptr_t m = ld_rlx(&b->mark[w]), dead = ld_rlx(&b->live[w]) & ~m;
-        if (dead && gc.cfg.clobber)
-            clobber_cells(b, w, dead);
+        if (dead) {
+            freed += bits_count(dead);
+            if (gc.cfg.clobber)
+                clobber_cells(b, w, dead);
+        }
         st_rlx(&b->live[w], m);
         st_rlx(&b->mark[w], 0);
         st_rlx(&b->scan[w], 0);
         any |= m;
         holes |= ~m & bits_valid(w, c->cells);
     }
+    own_add(&gc_self()->free_cells[b->class], freed);
     st_rel(&b->swept, gc.sweep_cycle);      /* [L-none: the locks of the partial lists and the free map order it] */
     if (!any)
         free_give(block_index(b));
@@ -61,6 +65,8 @@ static bool sweep_large(struct block *b)
         st_rlx(&b->large.cursor, 0);
         return false;
     }
+    own_add(&gc_self()->free_large, 1);
+    own_add(&gc_self()->free_blocks, b->large.blocks_or_head);
     st_rel(&b->state, BLOCK_RESERVED);      /* [L-none: the lock in free_give orders it] */
     return true;
 }
