@@ -150,8 +150,22 @@ def run(command, seconds, out, limit=BYTES, stdin=subprocess.DEVNULL, env=None, 
     return status if status >= 0 else 128 - status
 
 
+def typed(image):
+    """What the image's "input" lines type, as a pipe to read from; None: nothing.  The first character may be lost: nobody
+    has set the console up when it comes."""
+    lines = header(image).get('input')
+    if not lines:
+        return None
+    read, write = os.pipe()
+    os.write(write, ('\n' + ''.join(line + '\n' for line in lines)).encode())
+    os.close(write)
+    return read
+
+
 def run_qemu(image, harts, seconds, out, limit=BYTES, stdin=subprocess.DEVNULL, **options):
     """Runs an image as run() does; of one that hangs it tells where each hart stands."""
+    if stdin == subprocess.DEVNULL:
+        stdin = typed(image) or stdin
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'monitor')
         command = qemu_command(image, harts, monitor='unix:%s,server=on,wait=off' % path, **options)
