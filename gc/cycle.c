@@ -122,6 +122,7 @@ static void finish(void)
 
 static void end(void)
 {
+    amo_add_rlx(&gc.handshakes, 1);
     world_each_hart(nothing, NULL);     /* ragged: every hart has left what it was in when the queues ran dry */
     if (!cycle_quiet())
         return;

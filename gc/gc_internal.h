@@ -163,6 +163,7 @@ struct gc {
     uint64_t pause_hist[HGC_PAUSE_BUCKETS], stopping_hist[HGC_PAUSE_BUCKETS], both_hist[HGC_PAUSE_BUCKETS];
     uint64_t objects_marked, scan_heap, scan_stacks, scan_roots;
     uint32_t failed;            /* atomic */
+    uint32_t handshakes;        /* atomic */
     uint32_t fail_after, fail_count;    /* atomic: hgc_fail_alloc */
     uint32_t stress_left;       /* atomic */
 };

@@ -142,7 +142,7 @@ static void fill_stops(struct hgc_stats *s)
     s->pause_total_ns = gc.pause_total;
     s->stopping_max_ns = gc.stopping_max;
     s->stopping_total_ns = gc.stopping_total;
-    s->handshakes = world_times.stops[WORLD_HANDSHAKE];
+    s->handshakes = ld_rlx(&gc.handshakes);
     memcpy(s->pause_hist, gc.pause_hist, sizeof(s->pause_hist));
     memcpy(s->stopping_hist, gc.stopping_hist, sizeof(s->stopping_hist));
     memcpy(s->both_hist, gc.both_hist, sizeof(s->both_hist));
