@@ -6,6 +6,7 @@
 # BOARD    a file board/NAME.h                          O      where everything is made
 # APP      the program of `make run`: a folder of apps/  CROSS  prefix of the cross tools
 # HARTS    harts that run and run-image start            V      1 shows every command
+# BOOTARGS boot arguments of run, run-image and debug: BOOTARGS="gctrace=1 percent=50"
 # T        the image of run-image and debug: a file tests/image/T.c
 # WERROR   0 lets warnings pass                          DEFS   more -D options, for an O of its own
 # FAULT    builds with a part of the collector taken out (deletion, insertion, black), in a directory of its own
@@ -16,6 +17,7 @@ CROSS ?= riscv64-unknown-elf-
 HARTS ?= 4
 V ?=
 T ?=
+BOOTARGS ?=
 WERROR ?= 1
 DEFS ?=
 FAULT ?=
@@ -300,6 +302,8 @@ $(plugin): tools/plugin/hartcount.c
 # ---- fuzz targets ----------------------------------------------------------------------------------------------------
 include tests/fuzz/rules.mk
 
+bootargs = $(if $(BOOTARGS),--bootargs '$(call quoted,$(BOOTARGS))')
+
 # ---- targets -------------------------------------------------------------------------------------------------------
 .PHONY: all stops run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
     compile_commands.json newlib FORCE
@@ -310,20 +314,20 @@ all: $(elf_apps)
 
 ## builds and runs the application APP on HARTS harts; installs what is missing first
 run: $(B)/apps/$(APP).elf
-	$(Q)tools/qemu-run --harts $(HARTS) --seconds $(SECONDS_MAX) $<
+	$(Q)tools/qemu-run --harts $(HARTS) $(bootargs) --seconds $(SECONDS_MAX) $<
 
 ## runs one test image: make run-image T=boot HARTS=4 (or: make run-boot); PLUGIN=1 counts instructions
 run-image: $(B)/tests/$(T).elf $(if $(PLUGIN),$(plugin))
 	$(if $(T),,$(error say which: make run-image T=NAME. Images: $(images)))
-	$(Q)tools/qemu-run --harts $(HARTS) $(if $(PLUGIN),--plugin $(plugin)) $<
+	$(Q)tools/qemu-run --harts $(HARTS) $(bootargs) $(if $(PLUGIN),--plugin $(plugin)) $<
 run-bench-%: $(B)/bench/%.elf $(plugin)
-	$(Q)tools/qemu-run --harts $(HARTS) --plugin $(plugin) $<
+	$(Q)tools/qemu-run --harts $(HARTS) $(bootargs) --plugin $(plugin) $<
 run-%: $(B)/tests/%.elf
-	$(Q)tools/qemu-run --harts $(HARTS) $<
+	$(Q)tools/qemu-run --harts $(HARTS) $(bootargs) $<
 
 ## opens gdb on all harts, stopped at reset, of APP or of the test image T; GDBFLAGS='-ex "b app_main" -ex c'
 debug: $(if $(T),$(B)/tests/$(T).elf,$(B)/apps/$(APP).elf)
-	$(Q)GDBFLAGS='$(call quoted,$(GDBFLAGS))' tools/qemu-run --harts $(HARTS) --gdb $<
+	$(Q)GDBFLAGS='$(call quoted,$(GDBFLAGS))' tools/qemu-run --harts $(HARTS) $(bootargs) --gdb $<
 
 ## runs every test: checks, host units with sanitizers, images under QEMU; ends with "N passed, N failed"
 test: images $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugin) $(S)/sim $(fuzz_programs)

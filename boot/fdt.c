@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A walk over the structure block of a flattened device tree (Devicetree Specification 0.4, chapter 5), looking for the
- * children of the root whose name is "memory" or "memory@...".  Their "reg" is a list of (address, size), each of as many
- * 32-bit cells as the root's #address-cells and #size-cells say.
+ * A walk over the structure block of a flattened device tree (Devicetree Specification 0.4, chapter 5), from one property to
+ * the next.  Wanted are those of the root's children: "memory" or "memory@...", whose "reg" is a list of (address, size),
+ * each of as many 32-bit cells as the root's #address-cells and #size-cells say; and "chosen", whose "bootargs" is a string.
  */
 #include "boot/fdt.h"
-
-#include <stddef.h>
 
 enum { FDT_MAGIC = (int)0xd00dfeed, BEGIN_NODE = 1, END_NODE = 2, PROP = 3, NOP = 4 };
 enum { HEADER_BYTES = 40, MAX_BYTES = 16 << 20 };
@@ -16,6 +14,9 @@ struct walk {
     uint32_t pos, end;              /* structure block */
     uint32_t strings, strings_end;  /* names of properties */
     uint32_t addr_cells, size_cells;
+    int depth;                      /* 1: in the root node */
+    uint32_t child;                 /* name of the child of the root that the walk is in, or was in last */
+    uint32_t name, value, length;   /* of the property: where its name and its value begin, and the value's bytes */
 };
 
 static uint32_t be32(const uint8_t *p)
@@ -32,13 +33,13 @@ static uint64_t cells(const uint8_t *p, uint32_t n)
     return v;
 }
 
-/* Does the string at `pos`, which ends before `end`, start with `want`, and then end or go on with '@'? */
-static bool name_is(const struct walk *w, uint32_t pos, uint32_t end, const char *want)
+/* What follows `want` in the string at `pos`, which ends before `end`: 0 if they are equal; -1 if it starts otherwise. */
+static int after(const struct walk *w, uint32_t pos, uint32_t end, const char *want)
 {
     for (; *want; want++, pos++)
         if (pos >= end || w->base[pos] != (uint8_t)*want)
-            return false;
-    return pos < end && (w->base[pos] == 0 || w->base[pos] == '@');
+            return -1;
+    return pos < end ? w->base[pos] : -1;
 }
 
 static bool walk_init(struct walk *w, const void *fdt)
@@ -52,7 +53,8 @@ static bool walk_init(struct walk *w, const void *fdt)
         || strings_size > total - strings)
         return false;
     /* 2 and 1 are the defaults of the specification. */
-    *w = (struct walk){ b, at, at + size, strings, strings + strings_size, 2, 1 };
+    *w = (struct walk){ .base = b, .pos = at, .end = at + size, .strings = strings, .strings_end = strings + strings_size,
+                        .addr_cells = 2, .size_cells = 1, .child = at + size };
     return true;
 }
 
@@ -80,10 +82,51 @@ static void skip_name(struct walk *w)
     skip(w, n + 1);
 }
 
-static bool bank_with(const struct walk *w, uint32_t pos, uint32_t len, uint64_t addr, uint64_t *lo, uint64_t *hi)
+/* Goes to the next property, and keeps the root's cells.  False: the end, or nonsense. */
+static bool next_property(struct walk *w)
 {
-    uint32_t step = 4 * (w->addr_cells + w->size_cells);
-    for (; step && len >= step; len -= step, pos += step) {
+    skip(w, w->length);
+    for (;;) {
+        switch (token(w)) {
+        case BEGIN_NODE:
+            if (++w->depth == 2)
+                w->child = w->pos;
+            skip_name(w);
+            break;
+        case END_NODE:
+            w->depth--;
+            break;
+        case NOP:
+            break;
+        case PROP:
+            w->length = token(w);
+            w->name = token(w);
+            w->value = w->pos;
+            if (w->length > w->end - w->value || w->name >= w->strings_end - w->strings)
+                return false;
+            w->name += w->strings;
+            return true;
+        default:
+            return false;
+        }
+    }
+}
+
+static bool property_is(const struct walk *w, const char *want)
+{
+    return after(w, w->name, w->strings_end, want) == 0;
+}
+
+/* Of a node of the root's: what follows `want` in its name. */
+static int child_is(const struct walk *w, const char *want)
+{
+    return w->depth == 2 ? after(w, w->child, w->end, want) : -1;
+}
+
+static bool bank_with(const struct walk *w, uint64_t addr, uint64_t *lo, uint64_t *hi)
+{
+    uint32_t step = 4 * (w->addr_cells + w->size_cells), pos = w->value;
+    for (uint32_t len = w->length; step && len >= step; len -= step, pos += step) {
         uint64_t base = cells(w->base + pos, w->addr_cells);
         uint64_t size = cells(w->base + pos + 4 * w->addr_cells, w->size_cells);
         if (addr >= base && addr - base < size) {
@@ -100,38 +143,35 @@ bool fdt_memory(const void *fdt, uint64_t addr, uint64_t *lo, uint64_t *hi)
     struct walk w;
     if (!walk_init(&w, fdt))
         return false;
-    int depth = 0;              /* 1: in the root node */
-    bool in_memory = false;
-    for (;;) {
-        switch (token(&w)) {
-        case BEGIN_NODE:
-            depth++;
-            if (depth == 2)
-                in_memory = name_is(&w, w.pos, w.end, "memory");
-            skip_name(&w);
-            break;
-        case END_NODE:
-            depth--;
-            break;
-        case NOP:
-            break;
-        case PROP: {
-            uint32_t len = token(&w), name = token(&w), value = w.pos;
-            if (len > w.end - value || name >= w.strings_end - w.strings)
-                return false;
-            name += w.strings;
-            if (depth == 1 && len == 4 && name_is(&w, name, w.strings_end, "#address-cells"))
-                w.addr_cells = be32(w.base + value) & 3;
-            else if (depth == 1 && len == 4 && name_is(&w, name, w.strings_end, "#size-cells"))
-                w.size_cells = be32(w.base + value) & 3;
-            else if (depth == 2 && in_memory && name_is(&w, name, w.strings_end, "reg")
-                     && bank_with(&w, value, len, addr, lo, hi))
-                return true;
-            skip(&w, len);
-            break;
-        }
-        default:                /* the end, or nonsense */
-            return false;
-        }
+    while (next_property(&w)) {
+        int unit = child_is(&w, "memory");
+        if (w.depth == 1 && w.length == 4 && property_is(&w, "#address-cells"))
+            w.addr_cells = be32(w.base + w.value) & 3;
+        else if (w.depth == 1 && w.length == 4 && property_is(&w, "#size-cells"))
+            w.size_cells = be32(w.base + w.value) & 3;
+        else if ((unit == 0 || unit == '@') && property_is(&w, "reg") && bank_with(&w, addr, lo, hi))
+            return true;
     }
+    return false;
+}
+
+size_t fdt_bootargs(const void *fdt, char *to, size_t n)
+{
+    struct walk w;
+    size_t length = 0;
+    to[0] = 0;
+    if (!walk_init(&w, fdt))
+        return 0;
+    while (next_property(&w))
+        if (child_is(&w, "chosen") == 0 && property_is(&w, "bootargs")) {
+            while (length < w.length && w.base[w.value + length]) {
+                if (length + 1 < n) {
+                    to[length] = (char)w.base[w.value + length];
+                    to[length + 1] = 0;
+                }
+                length++;
+            }
+            return length;
+        }
+    return 0;
 }

@@ -32,7 +32,7 @@ static uintptr_t work_done(void)
 {
     uintptr_t done = 0;
     for (unsigned i = 0; i < hal_hart_count(); i++)
-        done += ld_rlx(&gc_of(hal_hart(i))->work);
+        done += hart_work(gc_of(hal_hart(i)));
     return done;
 }
 
@@ -170,11 +170,11 @@ static uintptr_t mark_for(uintptr_t work, bool *dry)
     drain_enter();
     struct gc_hart *g = gc_self();
     uint64_t begin = hal_time_ns();
-    uintptr_t from = g->work;
+    uintptr_t from = hart_work(g);
     *dry = false;
-    while (gc_is_on() && g->work - from < work && !(*dry = !drain_piece()) && !hart_resched_due())
+    while (gc_is_on() && hart_work(g) - from < work && !(*dry = !drain_piece()) && !hart_resched_due())
         ;
-    uintptr_t done = g->work - from;
+    uintptr_t done = hart_work(g) - from;
     uint64_t ns = hal_time_ns() - begin;
     g->assist_ns += ns;
     own_add(&g->assist_us, ns / 1000);

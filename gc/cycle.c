@@ -31,7 +31,8 @@ static void prepare(struct hart *h, void *arg)
 {
     (void)arg;
     struct gc_hart *g = gc_of(h);
-    g->marked_bytes = g->marked_objects = g->black_bytes = g->work = 0;
+    g->marked_bytes = g->marked_objects = g->black_bytes = 0;
+    g->scan_heap = g->scan_stacks = g->scan_roots = g->leaf_bytes = 0;
     memset(g->mode_ns, 0, sizeof(g->mode_ns));
     g->assist_ns = 0;
     g->gives_way = false;
@@ -41,7 +42,7 @@ static void prepare(struct hart *h, void *arg)
     st_rlx(&h->resched, 1);             /* so that the pick hook is asked at once */
 }
 
-static void begin(enum hgc_mode mode)
+static void begin(enum hgc_mode mode, bool forced)
 {
     gc.times.start_ns = hal_time_ns();
     world_stop(WORLD_MARK_START, prepare, NULL);
@@ -51,6 +52,7 @@ static void begin(enum hgc_mode mode)
     uint32_t n = gc.cycle + 1;
     st_rlx(&gc.cycle, n);
     hk_event_clear(&gc.done[n & 1]);
+    gc.forced_now = forced;
     gc.times.used_start = gc.used;
     gc.times.trigger = gc.trigger;
     gc.times.wait1_ns = world_times.last_wait_ns;
@@ -77,7 +79,7 @@ void cycle_start(enum hgc_mode mode, bool forced, uint32_t after)
     hk_mutex_lock(&gc.start_lock);
     if (!gc_is_on() && (forced ? ld_rlx(&gc.cycle) == after : cycle_due())) {
         sweep_finish();
-        begin(mode);
+        begin(mode, forced);
     }
     hk_mutex_unlock(&gc.start_lock);
 }
@@ -107,17 +109,21 @@ static void set_trigger(void)
 static void finish(void)
 {
     uintptr_t live = 0;
-    gc.objects_marked = gc.work_expected = 0;
+    gc.objects_marked = gc.scan_heap = gc.scan_stacks = gc.scan_roots = gc.work_expected = 0;
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         struct gc_hart *g = gc_of(hal_hart(i));
         live += g->marked_bytes + g->black_bytes;
         gc.objects_marked += g->marked_objects;
-        gc.work_expected += g->work;
+        gc.work_expected += hart_work(g);
+        gc.scan_heap += g->scan_heap;
+        gc.scan_stacks += g->scan_stacks;
+        gc.scan_roots += g->scan_roots;
         own_add(&g->restarts_mark, hal_restarts(i) - g->restarts_at);
     }
     gc.times.used_end = gc.used;
     gc.live = live < gc.bytes ? live : gc.bytes;
     st_rlx(&gc.used, gc.live);
+    gc.forced += gc.forced_now;
     set_trigger();
     sweep_begin();
     st_rlx(&gc.finished, gc.cycle);
@@ -127,6 +133,7 @@ static void finish(void)
 
 static void end(void)
 {
+    amo_add_rlx(&gc.handshakes, 1);
     world_each_hart(nothing, NULL);     /* ragged: every hart has left what it was in when the queues ran dry */
     if (!cycle_quiet())
         return;

@@ -161,17 +161,28 @@ struct gc {
     } times;
     uint64_t retries;
     uint64_t verified;
-    uint64_t pause_max, pause_total, pauses;
-    uint64_t pause_hist[HGC_PAUSE_BUCKETS];
-    uint64_t objects_marked;
+    uint64_t forced;            /* cycles that have finished and were not automatic */
+    bool forced_now;            /* so is the one that runs */
+    uint64_t pause_max, pause_total, pauses, stopping_max, stopping_total;
+    uint64_t pause_hist[HGC_PAUSE_BUCKETS], stopping_hist[HGC_PAUSE_BUCKETS], both_hist[HGC_PAUSE_BUCKETS];
+    uint64_t objects_marked, scan_heap, scan_stacks, scan_roots;
     uint32_t failed;            /* atomic */
+    uint32_t handshakes;        /* atomic */
     uint32_t fail_after, fail_count;    /* atomic: hgc_fail_alloc */
     uint32_t stress_left;       /* atomic */
 };
 extern struct gc gc;
+enum { HGC_ARENA_MIN = 64 * 1024 };
 extern struct kind_entry gc_kinds[HGC_KINDS];
 
 static inline bool gc_is_on(void) { return ld_rlx(&hgc_phase) != GC_OFF; }
+
+/* ---- settings: settings.c ---------------------------------------------------------------------------------------- */
+
+/* As hgc_settings, but of boot arguments, among which the kernel's have a place. */
+int settings_boot(struct hgc_config *c, const char *text, char *error, size_t n);
+/* Is every setting in its range?  If not, `error` says which. */
+bool settings_valid(const struct hgc_config *c, char *error, size_t n);
 
 /* ---- per hart ---------------------------------------------------------------------------------------------------- */
 
@@ -212,16 +223,18 @@ struct gc_hart {
     /* of this cycle; owner hart, read in the stop */
     uint64_t mode_ns[WORKER_MODES], assist_ns;
     uint64_t cycle_ns, drain_from;      /* when the mark began; when the worker's drain began */
-    uintptr_t work;                     /* atomic, owner: bytes scanned, of leaves marked, and of roots */
     enum worker_mode mode;              /* of the drain that runs */
     bool asked_idle;                    /* the scheduler asked for the worker because it had nothing else */
     bool gives_way;                     /* a dedicated worker stopped for tasks that can run nowhere else */
     uintptr_t marked_bytes;             /* atomic, owner: small and large objects marked one by one */
     uintptr_t marked_objects;
     uintptr_t black_bytes;              /* runs and large objects taken while marking; runs held at its start */
+    uintptr_t scan_heap, scan_stacks, scan_roots;       /* bytes searched for references */
+    uintptr_t leaf_bytes;               /* of leaves marked: nothing searches them */
 
     /* since the start; owner hart, others peek */
-    uintptr_t alloc_bytes;
+    uintptr_t alloc_cells[HGC_CLASSES], free_cells[HGC_CLASSES];        /* handed out in runs; freed by the sweep */
+    uintptr_t alloc_large, free_large, alloc_blocks, free_blocks;       /* large objects, and their blocks */
     uint32_t shades, slow_sets, stolen, scanned;
     uint32_t restarts_mark, restarts_at;
     uintptr_t mode_us[WORKER_MODES], assist_us;     /* all cycles; RV32: wraps after 71 minutes of marking */
@@ -233,6 +246,11 @@ _Static_assert(HGC_RUNS_OFFSET == HART_GC_OFFSET && offsetof(struct gc_hart, run
 static inline struct gc_hart *gc_of(struct hart *h) { return (struct gc_hart *)h->gc; }
 /* This hart's part.  Critical or pinned section. */
 static inline struct gc_hart *gc_self(void) { return gc_of(hal_self()); }
+/* The marking that a hart has done in this cycle: bytes.  Its owner writes them; others may peek. */
+static inline uintptr_t hart_work(const struct gc_hart *g)
+{
+    return ld_rlx(&g->scan_heap) + ld_rlx(&g->scan_stacks) + ld_rlx(&g->scan_roots) + ld_rlx(&g->leaf_bytes);
+}
 
 /* ---- size classes: class.c --------------------------------------------------------------------------------------- */
 
@@ -268,6 +286,8 @@ static inline uintptr_t block_address(const struct block *b)
 /* First zero (one) bit at or after `from` and below `n`, or n. */
 unsigned bits_zero(const uintptr_t *map, unsigned from, unsigned n);
 unsigned bits_one(const uintptr_t *map, unsigned from, unsigned n);
+/* How many bits of x are set. */
+unsigned bits_count(uintptr_t x);
 /* Sets (clears) bits [from, to) by atomic or (and), relaxed. */
 void bits_set(uintptr_t *map, unsigned from, unsigned to);
 void bits_clear(uintptr_t *map, unsigned from, unsigned to);
@@ -381,6 +401,8 @@ void cycle_try_end(void);
 void cycle_wait(uint32_t n);
 
 void sweep_init(void);
+/* Fills freed memory; `clobber` is set.  Nobody finds or takes it now. */
+void sweep_clobber(uintptr_t at, size_t bytes);
 void sweep_begin(void);         /* world stopped */
 bool sweep_some(unsigned blocks);       /* false: none left to take */
 void sweep_finish(void);        /* until every block has been swept; task */

@@ -84,13 +84,31 @@ struct hgc_config {
     bool verify;                /* after each mark, mark again with the world stopped and compare (I10); takes 1/30 of
                                    the arena (RV32 1/16); a missed object is a panic that names the path to it */
     unsigned stress;            /* start a cycle every this many allocations; every allocation takes the slow path; 0: off */
-    unsigned stoptheworld;      /* 0: cycles run beside the program; 1: marks stop it; 2: marks and sweeps do */
     bool no_auto;               /* never start a cycle by itself: only hgc_collect does, and running out of memory */
+    size_t limit;               /* bytes in use that the heap should not pass, 64 KiB at least; 0: the arena alone limits */
+    unsigned stoptheworld;      /* 0: concurrent; 1: the program stands still while marking runs; 2: and while sweeping runs */
+    bool clobber;               /* fill what is freed with HGC_CLOBBER as it is swept: one who still uses it is found out.
+                                   Costs a store a word that is freed; a small block's in one critical section */
+    bool no_bootargs;           /* do not look at the boot arguments */
 };
 
-/* Starts the collector.  Task (the first one), or before the scheduler runs, once.  HGC_EINVAL: the arena is too small or
- * a setting is out of range; HGC_EBUSY: called before. */
+/* The word that `clobber` fills freed memory with, until it is handed out again. */
+#define HGC_CLOBBER ((uintptr_t)0xc10bbe12c10bbe13u)
+
+/* Starts the collector.  Task (the first one), or before the scheduler runs, once.  Settings among the boot arguments
+ * (hgc_settings) win over *config; the console then says which, in one line.  HGC_EINVAL: the arena is too small or a setting
+ * is out of its range, the console says which; HGC_EBUSY: called before. */
 int hgc_init(const struct hgc_config *config);
+
+/* Takes settings from a text, a line of the console for example, into *c.  They are words `name=value`, separated by blanks or
+ * commas; the last of a name counts, and what comes after a word "--" is not looked at:
+ *     gctrace=0|1   verify=0|1   clobber=0|1   noauto=0|1   stoptheworld=0|1|2
+ *     stress=n      percent=1 .. 10000         mintrigger=size             limit=size
+ * A size is a number, or one with K, M or G.  0 is the field's default, where that is allowed.  HGC_EINVAL: a word is wrong;
+ * then *c is as it was, and `error` has the n characters at most that name the word and say what is allowed
+ * (HGC_SETTINGS_ERROR suffice).  Any context. */
+int hgc_settings(struct hgc_config *c, const char *text, char *error, size_t n);
+#define HGC_SETTINGS_ERROR 200
 
 /* ---- kinds ------------------------------------------------------------------------------------------------------- */
 
@@ -242,32 +260,107 @@ void hgc_fail_alloc(unsigned n, unsigned count);
 
 /* ---- statistics -------------------------------------------------------------------------------------------------- */
 
-enum { HGC_PAUSE_BUCKETS = 32 };
+enum {
+    HGC_PAUSE_BUCKETS = 32,     /* of a histogram of times: bucket i has those of 2^i to 2^(i+1) - 1 ns */
+    HGC_SIZE_BUCKETS = HGC_CLASSES + 1, /* of objects by size: bucket i is size class i, the last one large objects */
+};
 
+/* What the collector knows of itself, all counted since hgc_init but where it says "now" or "last cycle".  hgc_metrics_each
+ * names each field, for tools and consoles; docs/guide.md has the list.  On 32-bit machines times of work wrap after 71
+ * minutes of it, and counts after 2^32 a hart. */
 struct hgc_stats {
-    uint64_t cycles;            /* finished */
+    /* cycles */
+    uint64_t cycles;            /* finished: automatic and forced */
+    uint64_t cycles_automatic;  /* started because the heap had reached its trigger */
+    uint64_t cycles_forced;     /* by hgc_collect, by `stress`, or because memory had run out */
+    uint64_t termination_retries;       /* stops to end a mark that found work left */
+    uint64_t verified;          /* marks that verify mode compared */
+
+    /* the heap now */
     uint64_t heap_size;         /* bytes of blocks that the arena has, descriptors left out */
     uint64_t heap_used;         /* bytes in blocks and runs handed out (live, floating garbage and unused run cells) */
     uint64_t heap_peak;         /* the most that heap_used was */
     uint64_t heap_live;         /* bytes marked by the last cycle */
+    uint64_t heap_goal;         /* what heap_used should not pass before the next cycle has ended */
     uint64_t heap_trigger;      /* the next cycle starts when heap_used passes this */
-    uint64_t objects_marked;    /* by the last cycle, newborns left out */
-    uint64_t alloc_bytes;       /* handed out in runs and large objects since the start */
-    uint64_t metadata_bytes;    /* descriptors, bitmaps, verifier */
-    uint64_t blocks_free;
+    uint64_t heap_limit;        /* the setting `limit`; 0: none */
+    uint64_t percent;           /* the setting `percent` */
+
+    /* allocation.  An object counts with its whole cell or blocks.  Cells are counted as their run is handed out; objects_now
+     * leaves out those that runs still have.  The sweep counts what it frees, also cells that were never used. */
+    uint64_t alloc_bytes, alloc_objects;
+    uint64_t free_bytes, free_objects;
+    uint64_t alloc_by_size[HGC_SIZE_BUCKETS], free_by_size[HGC_SIZE_BUCKETS];   /* objects */
+    uint64_t objects_now;       /* live, or dead and not swept yet */
+    uint64_t tiny_objects;      /* that share a cell; these are not in alloc_objects.  0: there are none yet */
     uint64_t allocs_failed;     /* NULLs returned */
-    uint64_t verified;          /* marks that verify mode compared */
-    uint64_t termination_retries;
-    uint64_t pause_max_ns, pause_total_ns, pauses;      /* stops of the world, from all acknowledged to start */
-    uint64_t pause_hist[HGC_PAUSE_BUCKETS];             /* [i]: stops of 2^i to 2^(i+1) - 1 ns */
+
+    /* the mark of the last cycle */
+    uint64_t objects_marked;    /* newborns left out */
+    uint64_t scan_heap;         /* bytes of objects that were searched for references */
+    uint64_t scan_stacks;       /* bytes of task stacks */
+    uint64_t scan_roots;        /* bytes of registered roots */
+    uint64_t scan_total;
+
+    /* memory now, in bytes: total is the sum of the others */
+    uint64_t mem_objects;       /* objects, live or not swept yet */
+    uint64_t mem_unused;        /* blocks in use, less the objects: free cells, unused run cells, ends of blocks */
+    uint64_t mem_free;          /* free blocks */
+    uint64_t metadata_bytes;    /* descriptors, bitmaps, verifier */
+    uint64_t mem_stacks;        /* task stacks, those of idle tasks and mark workers too */
+    uint64_t mem_stacks_kept;   /* stacks of ended tasks, kept for new ones */
+    uint64_t mem_total;
+    uint64_t blocks_free;
+    uint64_t stack_size;        /* of a new task whose creator names none */
+
+    /* time in ns since boot, summed over harts: total is gc, idle and user; gc is mark, assist and pause */
+    uint64_t cpu_dedicated_ns, cpu_fractional_ns, cpu_idle_mark_ns;     /* mark_ns by the mode of the worker */
+    uint64_t mark_ns;           /* mark workers */
+    uint64_t cpu_assist_ns;     /* tasks that marked to be allowed to allocate */
+    uint64_t cpu_pause_ns;      /* pause_total_ns times harts */
+    uint64_t cpu_gc_ns;
+    uint64_t cpu_idle_ns;       /* harts asleep */
+    uint64_t cpu_user_ns;       /* the rest: tasks, handlers, the kernel, the sweep */
+    uint64_t cpu_total_ns;
+    uint64_t harts;
+    uint64_t limiter_last_cycle;        /* the last cycle in which the limiter of the collector's time was on; 0: none */
+
+    /* stops of the world; the work of verify mode is left out.  A stop is requested, then it is stopping until all harts have
+     * acknowledged, then the world is stopped. */
+    uint64_t pauses;
+    uint64_t pause_max_ns, pause_total_ns;      /* stopped: from all acknowledged to start */
+    uint64_t pause_hist[HGC_PAUSE_BUCKETS];
+    uint64_t stopping_max_ns, stopping_total_ns;        /* stopping: from the request, the harts' share of the work included */
+    uint64_t stopping_hist[HGC_PAUSE_BUCKETS];
+    uint64_t both_hist[HGC_PAUSE_BUCKETS];      /* from the request to start */
+    uint64_t handshakes;        /* every hart was interrupted once, one by one */
+
+    /* work of the mutator for the mark, and of harts for each other */
     uint64_t shades;            /* objects that barriers marked */
     uint64_t slow_sets;         /* barrier slow paths while marking */
     uint64_t steals;            /* blocks that a hart took from another's mark queue */
     uint64_t restarts;          /* restartable sequences rewound by interrupts */
-    uint64_t mark_ns;           /* worker time in all harts */
+
+    /* specials: 0 where there are none yet */
+    uint64_t finalizers_queued, finalizers_executed;
+    uint64_t cleanups_queued, cleanups_executed;
+    uint64_t weak_cleared;
 };
-/* Fills *s.  The figures are read one after another, not at one instant.  Any context. */
+/* Fills *s.  The figures are read one after another, not at one instant; sums of them hold when nobody allocates.  Any
+ * context; cost: some hundred loads a hart. */
 void hgc_stats(struct hgc_stats *s);
+
+/* One field of struct hgc_stats under its name, as "/gc/heap/live:bytes"; the unit stands after the colon. */
+struct hgc_metric {
+    const char *name;
+    const uint64_t *value;      /* `buckets` of them, lowest first */
+    unsigned buckets;           /* 1: a plain figure */
+    uint64_t (*from)(unsigned i);       /* of a histogram: the least that bucket i counts, in the unit */
+};
+/* Calls fn for each field, in the order of the struct.  Any context. */
+void hgc_metrics_each(const struct hgc_stats *s, void (*fn)(const struct hgc_metric *m, void *arg), void *arg);
+/* Prints all of them now, a line each (of a histogram a line for each bucket that is not empty).  Task, with 4 KiB of stack. */
+void hgc_metrics_print(void);
 
 /* The same work counters for one hart while the phase was MARK. */
 struct hgc_hart_stats {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starting the collector, kinds, and the hooks that it gives the kernel. */
 #include "gc/gc_internal.h"
+#include "kernel/args.h"
 
 struct gc gc;
 struct kind_entry gc_kinds[HGC_KINDS];
@@ -19,8 +20,6 @@ static const struct task_hooks hooks = {
     .claimed = root_claimed,
     .died = root_died,
 };
-
-enum { SIZE_MIN = 64 * 1024 };
 
 /* Cuts the arena: descriptors, free map, verifier, blocks.  False: too small. */
 static bool lay_out(const struct hgc_config *cfg)
@@ -55,15 +54,44 @@ static bool lay_out(const struct hgc_config *cfg)
     return true;
 }
 
+/* Prints the words that it took, as one line. */
+static void tell(const char *text)
+{
+    char line[HK_PRINT_MAX - 32];
+    int at = 0;
+    for (struct args_word w; at < (int)sizeof line && args_next(&text, &w);)
+        if (!args_is(&w, "harts"))
+            at += hk_snprintf(line + at, sizeof line - (size_t)at, " %.*s", (int)w.length, w.text);
+    if (at)
+        hk_printf("hgc:%s (boot arguments)\n", line);
+}
+
+/* The settings that hold: those of the program, then the boot arguments.  False: one is wrong, and the console says so. */
+static bool settle(const struct hgc_config *config)
+{
+    char error[HGC_SETTINGS_ERROR];
+    gc.cfg = *config;
+    if (!settings_valid(&gc.cfg, error, sizeof error)) {
+        hk_printf("hgc: in the configuration: %s\n", error);
+        return false;
+    }
+    if (config->no_bootargs)
+        return true;
+    if (settings_boot(&gc.cfg, hk_boot_args(), error, sizeof error) != HGC_OK || !settings_valid(&gc.cfg, error, sizeof error)) {
+        hk_printf("hgc: boot argument %s\n", error);
+        return false;
+    }
+    tell(hk_boot_args());
+    return true;
+}
+
 int hgc_init(const struct hgc_config *config)
 {
     if (gc.nblocks)
         return HGC_EBUSY;
-    if (!config || !config->base || config->size < SIZE_MIN || config->size > UINTPTR_MAX - 64 - (uintptr_t)config->base
-        || config->size >> HGC_BLOCK_SHIFT >= NO_BLOCK
-        || config->stoptheworld > 2 || config->percent > 10000 || config->min_trigger > config->size || !lay_out(config))
+    if (!config || !config->base || config->size < HGC_ARENA_MIN || config->size > UINTPTR_MAX - 64 - (uintptr_t)config->base
+        || config->size >> HGC_BLOCK_SHIFT >= NO_BLOCK || !settle(config) || !lay_out(&gc.cfg))
         return HGC_EINVAL;
-    gc.cfg = *config;
     if (!gc.cfg.percent)
         gc.cfg.percent = 100;
     if (!gc.cfg.min_trigger)

@@ -41,7 +41,8 @@ void *large_take(unsigned kind, size_t size)
     }
     st_rel(&b->state, BLOCK_LARGE);     /* everything before it; partner: find.c [L-mp.rel, L-sweep-new.rel] */
     fence_ww();                         /* and before any pointer to it [L-publish.ww] */
-    own_add(&g->alloc_bytes, bytes);
+    own_add(&g->alloc_large, 1);
+    own_add(&g->alloc_blocks, n);
     gc_count_used(bytes);
     hal_crit_exit(c);
     return p;
@@ -51,6 +52,8 @@ void large_release(struct block *b)
 {
     uint32_t first = block_index(b), n = (uint32_t)b->large.blocks_or_head;
     for (uint32_t i = n; i-- > 0;) {    /* the head last: a tail never names a head that is something else by now */
+        if (gc.cfg.clobber)
+            sweep_clobber(block_address(b + i), HGC_BLOCK);
         hal_crit_t c = hal_crit_enter();
         free_give(first + i);
         hal_crit_exit(c);

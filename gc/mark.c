@@ -32,7 +32,7 @@ static bool grey(const struct object *o)
     own_add(&g->marked_objects, 1);
     own_add(&g->marked_bytes, size);
     if (b->kind == HGC_LEAF)
-        own_add(&g->work, size);        /* nothing will scan it */
+        own_add(&g->leaf_bytes, size);       /* nothing will scan it */
     return true;
 }
 
@@ -133,7 +133,7 @@ static bool scan_small(struct block *b)
     bool any = false;
     uintptr_t base = block_address(b);
     unsigned cell_bytes = gc_classes[b->class].cell;
-    uintptr_t work = 0;
+    uintptr_t bytes = 0;
     for (unsigned w = 0; w < BIT_WORDS; w++) {
         uintptr_t todo = ld_rlx(&b->mark[w]) & ~ld_rlx(&b->scan[w]) & ld_rlx(&b->live[w]);
         if (!todo)
@@ -143,13 +143,14 @@ static bool scan_small(struct block *b)
         fence_rr();                     /* bits before the zeroes of a new run; partner: fence w,w in run.c */
         /* [L-none: its owner's alone; `queued` orders owners] */
         amo_or_ar(&b->scan[w], todo);   /* before the objects are read */
-        for (; todo; todo &= todo - 1, work += cell_bytes) {
+        for (; todo; todo &= todo - 1) {
             struct object o = {b, w * WORD_BITS + bits_lowest(todo)};
             uintptr_t start = base + (uintptr_t)o.cell * cell_bytes;
             scan_object(&o, start, start + cell_bytes);
+            bytes += cell_bytes;
         }
     }
-    own_add(&gc_self()->work, work);
+    own_add(&gc_self()->scan_heap, bytes);
     return any;
 }
 
@@ -195,7 +196,7 @@ static void mark_large(struct block *b)
         else
             amo_swap_ar(&b->queued, 0);     /* [L-none: a large object is queued once a cycle] */
         scan_object(&o, start + at, start + end);
-        own_add(&gc_self()->work, end - at);
+        own_add(&gc_self()->scan_heap, end - at);
         return;
     }
 }

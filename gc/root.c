@@ -118,13 +118,6 @@ static void mark_stack_word(void *arg, uintptr_t word, uintptr_t where)
     mark_word(word);
 }
 
-static uintptr_t stack_bytes(struct task *t)
-{
-    struct hal_roots r;
-    hal_ctx_roots(&t->ctx, &r);
-    return t->stack_hi - r.sp;
-}
-
 /* Verify mode compares with a second look at this stack at the end of the mark.  Stale words below sp would then be taken
  * for references that were missed, so they are cleared while the task cannot run. */
 HAL_NO_SANITIZE static void clear_below(struct task *t)
@@ -148,8 +141,10 @@ HAL_NO_SANITIZE __attribute__((noinline)) void root_wipe_below(void)
 static void scan_claimed(struct task *t)
 {
     if (ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle)) {
+        struct hal_roots r;
         task_each_word(t, mark_stack_word, NULL);
-        own_add(&gc_self()->work, stack_bytes(t));
+        hal_ctx_roots(&t->ctx, &r);
+        own_add(&gc_self()->scan_stacks, t->stack_hi - r.sp);
         if (gc.cfg.verify)
             clear_below(t);
     }
@@ -219,7 +214,7 @@ static void range_job(unsigned i)
 {
     for (uintptr_t p = ld_rlx(&gc.roots[i].base), end = p + ld_rlx(&gc.roots[i].bytes); p < end; p += WORD)
         mark_word(ld_rlx((uintptr_t *)p));
-    own_add(&gc_self()->work, ld_rlx(&gc.roots[i].bytes));
+    own_add(&gc_self()->scan_roots, ld_rlx(&gc.roots[i].bytes));
     amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
 }
 

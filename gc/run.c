@@ -120,7 +120,7 @@ void *run_take(unsigned id)
     hold(g, id);
     g->runs[id].lim = start + bytes;
     g->runs[id].cur = start + c->cell;
-    own_add(&g->alloc_bytes, bytes);
+    own_add(&g->alloc_cells[b->class], to - from);
     gc_count_used(bytes);
     return newborn(start);
 }

@@ -2,61 +2,175 @@
 /* Figures, and the trace line of a cycle (its fields: docs/trace.md). */
 #include "gc/gc_internal.h"
 
+static void count(uint64_t *hist, uint64_t ns)
+{
+    unsigned i = 0;
+    while (i + 1 < HGC_PAUSE_BUCKETS && ns >> (i + 1))
+        i++;
+    hist[i]++;
+}
+
 /* In the stop, right before it ends, so that nobody reads or writes these meanwhile.  The stops of verify mode, which marks in
  * them, are no figures to quote. */
 uint64_t stats_pause(uint64_t since)
 {
-    uint64_t ns = hal_time_ns() - since;
-    unsigned i = 0;
+    uint64_t ns = hal_time_ns() - since, stopping = world_times.last_wait_ns;
     if (gc.cfg.verify)
         return ns;
-    while (i + 1 < HGC_PAUSE_BUCKETS && ns >> (i + 1))
-        i++;
-    gc.pause_hist[i]++;
+    count(gc.pause_hist, ns);
+    count(gc.stopping_hist, stopping);
+    count(gc.both_hist, stopping + ns);
     gc.pauses++;
     gc.pause_total += ns;
+    gc.stopping_total += stopping;
     if (ns > gc.pause_max)
         gc.pause_max = ns;
+    if (stopping > gc.stopping_max)
+        gc.stopping_max = stopping;
     return ns;
+}
+
+/* ---- the struct -------------------------------------------------------------------------------------------------- */
+
+static uint64_t mode_ns(struct gc_hart *g, enum worker_mode mode)
+{
+    return (uint64_t)ld_rlx(&g->mode_us[mode]) * 1000;
 }
 
 /* Of its workers. */
 static uint64_t marking_ns(struct gc_hart *g)
 {
-    uint64_t us = 0;
-    for (unsigned mode = WORKER_NONE + 1; mode < WORKER_MODES; mode++)
-        us += ld_rlx(&g->mode_us[mode]);
-    return us * 1000;
+    return mode_ns(g, WORKER_DEDICATED) + mode_ns(g, WORKER_FRACTIONAL) + mode_ns(g, WORKER_IDLE);
 }
 
-void hgc_stats(struct hgc_stats *s)
+static void fill_cycles(struct hgc_stats *s)
 {
-    memset(s, 0, sizeof(*s));
     s->cycles = ld_rlx(&gc.finished);
+    s->cycles_forced = gc.forced;
+    s->cycles_automatic = s->cycles - s->cycles_forced;
+    s->termination_retries = gc.retries;
+    s->verified = gc.verified;
     s->heap_size = gc.bytes;
     s->heap_used = ld_rlx(&gc.used);
     s->heap_peak = ld_rlx(&gc.peak);
     s->heap_live = ld_rlx(&gc.live);
+    s->heap_goal = ld_rlx(&gc.goal);
     s->heap_trigger = ld_rlx(&gc.trigger);
+    s->heap_limit = gc.cfg.limit;
+    s->percent = gc.cfg.percent;
     s->objects_marked = gc.objects_marked;
-    s->metadata_bytes = gc.cfg.size - gc.bytes;
-    s->blocks_free = ld_rlx(&gc.free_count);
+    s->scan_heap = gc.scan_heap;
+    s->scan_stacks = gc.scan_stacks;
+    s->scan_roots = gc.scan_roots;
+    s->scan_total = s->scan_heap + s->scan_stacks + s->scan_roots;
+}
+
+static void fill_allocation(struct hgc_stats *s)
+{
     s->allocs_failed = ld_rlx(&gc.failed);
-    s->verified = gc.verified;
-    s->termination_retries = gc.retries;
-    s->pause_max_ns = gc.pause_max;
-    s->pause_total_ns = gc.pause_total;
-    s->pauses = gc.pauses;
-    memcpy(s->pause_hist, gc.pause_hist, sizeof(s->pause_hist));
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         struct gc_hart *g = gc_of(hal_hart(i));
-        s->alloc_bytes += ld_rlx(&g->alloc_bytes);
+        for (unsigned k = 0; k < HGC_CLASSES; k++) {
+            s->alloc_by_size[k] += ld_rlx(&g->alloc_cells[k]);
+            s->free_by_size[k] += ld_rlx(&g->free_cells[k]);
+        }
+        s->alloc_by_size[HGC_CLASSES] += ld_rlx(&g->alloc_large);
+        s->free_by_size[HGC_CLASSES] += ld_rlx(&g->free_large);
+        s->alloc_bytes += (uint64_t)ld_rlx(&g->alloc_blocks) << HGC_BLOCK_SHIFT;
+        s->free_bytes += (uint64_t)ld_rlx(&g->free_blocks) << HGC_BLOCK_SHIFT;
+    }
+    for (unsigned k = 0; k < HGC_SIZE_BUCKETS; k++) {
+        unsigned cell = k < HGC_CLASSES ? gc_classes[k].cell : 0;
+        s->alloc_objects += s->alloc_by_size[k];
+        s->free_objects += s->free_by_size[k];
+        s->alloc_bytes += s->alloc_by_size[k] * cell;
+        s->free_bytes += s->free_by_size[k] * cell;
+    }
+}
+
+/* What runs still have.  Their harts move them meanwhile: a pair that cannot be one is left out. */
+HAL_NO_SANITIZE static void unused_cells(uint64_t *cells, uint64_t *bytes)
+{
+    *cells = *bytes = 0;
+    for (unsigned i = 0; i < hal_hart_count(); i++) {
+        const volatile struct gc_hart *g = gc_of(hal_hart(i));
+        for (unsigned k = 0; k < g->held_count && k < RUNS_HELD; k++) {
+            unsigned id = g->held[k], cell = gc_classes[id % HGC_CLASSES].cell;
+            uintptr_t left = g->runs[id].lim - g->runs[id].cur;
+            if (left > HGC_BLOCK)
+                continue;
+            *cells += left / cell;
+            *bytes += left;
+        }
+    }
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static void fill_memory(struct hgc_stats *s)
+{
+    uint64_t cells, bytes;
+    size_t used, spare;
+    unused_cells(&cells, &bytes);
+    task_stacks(&used, &spare);
+    s->blocks_free = ld_rlx(&gc.free_count);
+    s->objects_now = less(s->alloc_objects, s->free_objects + cells);
+    s->mem_objects = less(s->alloc_bytes, s->free_bytes + bytes);
+    s->mem_free = s->blocks_free << HGC_BLOCK_SHIFT;
+    s->mem_unused = less(s->heap_size, s->mem_free + s->mem_objects);
+    s->metadata_bytes = gc.cfg.size - gc.bytes;
+    s->mem_stacks = used;
+    s->mem_stacks_kept = spare;
+    s->mem_total = s->mem_objects + s->mem_unused + s->mem_free + s->metadata_bytes + s->mem_stacks + s->mem_stacks_kept;
+    s->stack_size = HK_STACK_SIZE;
+}
+
+static void fill_work(struct hgc_stats *s)
+{
+    s->harts = hal_hart_count();
+    for (unsigned i = 0; i < hal_hart_count(); i++) {
+        struct gc_hart *g = gc_of(hal_hart(i));
         s->shades += ld_rlx(&g->shades);
         s->slow_sets += ld_rlx(&g->slow_sets);
         s->steals += ld_rlx(&g->stolen);
         s->restarts += hal_restarts(i);
         s->mark_ns += marking_ns(g);
+        s->cpu_dedicated_ns += mode_ns(g, WORKER_DEDICATED);
+        s->cpu_fractional_ns += mode_ns(g, WORKER_FRACTIONAL);
+        s->cpu_idle_mark_ns += mode_ns(g, WORKER_IDLE);
+        s->cpu_assist_ns += (uint64_t)ld_rlx(&g->assist_us) * 1000;
+        s->cpu_idle_ns += hart_idle_ns(i);
     }
+    s->cpu_pause_ns = gc.pause_total * s->harts;
+    s->cpu_gc_ns = s->mark_ns + s->cpu_assist_ns + s->cpu_pause_ns;
+    s->cpu_total_ns = hal_time_ns() * s->harts;
+    s->cpu_user_ns = less(s->cpu_total_ns, s->cpu_gc_ns + s->cpu_idle_ns);
+}
+
+static void fill_stops(struct hgc_stats *s)
+{
+    s->pauses = gc.pauses;
+    s->pause_max_ns = gc.pause_max;
+    s->pause_total_ns = gc.pause_total;
+    s->stopping_max_ns = gc.stopping_max;
+    s->stopping_total_ns = gc.stopping_total;
+    s->handshakes = ld_rlx(&gc.handshakes);
+    memcpy(s->pause_hist, gc.pause_hist, sizeof(s->pause_hist));
+    memcpy(s->stopping_hist, gc.stopping_hist, sizeof(s->stopping_hist));
+    memcpy(s->both_hist, gc.both_hist, sizeof(s->both_hist));
+}
+
+void hgc_stats(struct hgc_stats *s)
+{
+    memset(s, 0, sizeof(*s));
+    fill_cycles(s);
+    fill_allocation(s);
+    fill_memory(s);
+    fill_work(s);
+    fill_stops(s);
 }
 
 void hgc_hart_stats(unsigned hart, struct hgc_hart_stats *s)
@@ -71,9 +185,9 @@ void hgc_hart_stats(unsigned hart, struct hgc_hart_stats *s)
     s->restarts = ld_rlx(&g->restarts_mark);
     s->blocks_scanned = ld_rlx(&g->scanned);
     s->worker_ns = marking_ns(g);
-    s->dedicated_ns = (uint64_t)ld_rlx(&g->mode_us[WORKER_DEDICATED]) * 1000;
-    s->fractional_ns = (uint64_t)ld_rlx(&g->mode_us[WORKER_FRACTIONAL]) * 1000;
-    s->idle_ns = (uint64_t)ld_rlx(&g->mode_us[WORKER_IDLE]) * 1000;
+    s->dedicated_ns = mode_ns(g, WORKER_DEDICATED);
+    s->fractional_ns = mode_ns(g, WORKER_FRACTIONAL);
+    s->idle_ns = mode_ns(g, WORKER_IDLE);
     s->assist_ns = (uint64_t)ld_rlx(&g->assist_us) * 1000;
 }
 

@@ -9,6 +9,20 @@
  */
 #include "gc/gc_internal.h"
 
+void sweep_clobber(uintptr_t at, size_t bytes)
+{
+    for (uintptr_t p = at; p < at + bytes; p += WORD)
+        *(uintptr_t *)p = HGC_CLOBBER;
+}
+
+/* The cells of word w that die, before the block is put where others take cells from. */
+static void clobber_cells(const struct block *b, unsigned w, uintptr_t dead)
+{
+    unsigned cell = gc_classes[b->class].cell;
+    for (; dead; dead &= dead - 1)
+        sweep_clobber(block_address(b) + (uintptr_t)(w * WORD_BITS + bits_lowest(dead)) * cell, cell);
+}
+
 void sweep_begin(void)
 {
     gc.sweep_cycle = gc.cycle;
@@ -20,15 +34,21 @@ void sweep_begin(void)
 static void sweep_small(struct block *b)
 {
     const struct class_entry *c = &gc_classes[b->class];
-    uintptr_t any = 0, holes = 0;
+    uintptr_t any = 0, holes = 0, freed = 0;
     for (unsigned w = 0; w < BIT_WORDS; w++) {
-        uintptr_t m = ld_rlx(&b->mark[w]);
+        uintptr_t m = ld_rlx(&b->mark[w]), dead = ld_rlx(&b->live[w]) & ~m;
+        if (dead) {
+            freed += bits_count(dead);
+            if (gc.cfg.clobber)
+                clobber_cells(b, w, dead);
+        }
         st_rlx(&b->live[w], m);
         st_rlx(&b->mark[w], 0);
         st_rlx(&b->scan[w], 0);
         any |= m;
         holes |= ~m & bits_valid(w, c->cells);
     }
+    own_add(&gc_self()->free_cells[b->class], freed);
     st_rel(&b->swept, gc.sweep_cycle);      /* [L-none: the locks of the partial lists and the free map order it] */
     if (!any)
         free_give(block_index(b));
@@ -45,6 +65,8 @@ static bool sweep_large(struct block *b)
         st_rlx(&b->large.cursor, 0);
         return false;
     }
+    own_add(&gc_self()->free_large, 1);
+    own_add(&gc_self()->free_blocks, b->large.blocks_or_head);
     st_rel(&b->state, BLOCK_RESERVED);      /* [L-none: the lock in free_give orders it] */
     return true;
 }

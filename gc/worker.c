@@ -122,18 +122,19 @@ static bool goes_on(struct gc_hart *g)
 
 static void drain(struct gc_hart *g)
 {
-    uintptr_t paid = g->work;
+    uintptr_t paid = hart_work(g);
     if (g->mode == WORKER_IDLE)
         hart_gives_way();
     while (gc_is_on() && drain_piece()) {
-        if (g->work - paid >= CREDIT_SLACK) {
-            assist_credit(g->work - paid);
-            paid = g->work;
+        uintptr_t done = hart_work(g);
+        if (done - paid >= CREDIT_SLACK) {
+            assist_credit(done - paid);
+            paid = done;
         }
         if (!goes_on(g))
             break;
     }
-    assist_credit(g->work - paid);
+    assist_credit(hart_work(g) - paid);
 }
 
 /* In a critical section: no stop falls in between, so a drain that outlasted its cycle changes nothing of the next. */

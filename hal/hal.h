@@ -70,6 +70,8 @@ extern const struct hal_hooks hal_hooks;       /* defined by the kernel */
 unsigned hal_hart_count(void);
 /* The struct hart that belongs to index 0 .. hal_hart_count() - 1.  Any context. */
 struct hart *hal_hart(unsigned index);
+/* Only the first `n` of the harts take part; the others never leave boot.  1 to hal_hart_count().  start() only. */
+void hal_hart_limit(unsigned n);
 /* The size of struct hart and where they lie are the kernel's: it defines these two for the HAL. */
 extern unsigned char hal_hart_area[];          /* the array of struct hart */
 extern const size_t hal_hart_stride;           /* sizeof(struct hart) */
@@ -118,6 +120,10 @@ __attribute__((noreturn)) void hal_exit(int status);
 
 /* The memory that nothing uses yet: [*lo, *hi), page-aligned.  start() and later. */
 void hal_memory(uintptr_t *lo, uintptr_t *hi);
+
+/* What the machine was told as it started: /chosen/bootargs of the device tree, on the host the variable BOOTARGS; "" if
+ * nothing.  start() and later. */
+const char *hal_boot_args(void);
 
 /* ---- contexts --------------------------------------------------------------------------------------------------- */
 

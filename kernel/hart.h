@@ -60,6 +60,8 @@ bool hart_resched_due(void);
 void hart_wake_one(void);
 /* Makes hart `index` run its scheduler soon (at its next trap exit).  Any context. */
 void hart_kick(unsigned index);
+/* Time that hart `index` has slept.  Any context; a figure: on 32-bit machines it may be read half old. */
+uint64_t hart_idle_ns(unsigned index);
 /* Hands the tasks in this hart's run queue to other harts (those that may run elsewhere), and forgets that a switch was
  * due: for a task that goes on although others want its hart.  Pinned. */
 void hart_shed(void);

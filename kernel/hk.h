@@ -66,7 +66,7 @@ const char *hk_task_name(const struct task *t);
 /* Lets other ready tasks of the same priority run.  Task. */
 void hk_yield(void);
 void hk_sleep(uint64_t ns);
-unsigned hk_harts(void);
+unsigned hk_harts(void);        /* that take part: the machine's, or fewer by the boot argument harts=n */
 /* The hart that the caller runs on at this moment; it may move at once.  Any. */
 unsigned hk_hart(void);
 uint64_t hk_now(void);
@@ -163,6 +163,11 @@ __attribute__((noreturn)) void hk_assert_failed(const char *expr, const char *fi
 #define hk_assert(e) ((e) ? (void)0 : hk_assert_failed(#e, __FILE__, __LINE__))
 #endif
 __attribute__((noreturn)) void hk_exit(int status);
+/* The boot arguments, whole: /chosen/bootargs of the device tree, or "".  The kernel takes harts=n from them, the collector
+ * its settings (hgc_settings); what comes after a word "--" is the program's.  Any context. */
+const char *hk_boot_args(void);
+/* The status with which the machine ends at its start when a boot argument of the kernel is wrong; the console says which. */
+enum { HK_BAD_ARGS = 2 };
 
 /* What the program defines: runs in the first task, "main", with all harts up.  Its return value is the exit status. */
 int app_main(void);

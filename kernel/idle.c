@@ -31,6 +31,11 @@ void hart_wake_one(void)
     hal_crit_exit(c);
 }
 
+HAL_NO_SANITIZE uint64_t hart_idle_ns(unsigned index)
+{
+    return *(const volatile uint64_t *)&hal_hart(index)->idle_ns;
+}
+
 /* A task to run, or, after some sleep, NULL. */
 static struct task *take_or_sleep(struct hart *h)
 {

@@ -31,6 +31,7 @@ static struct spinlock kept_lock;
 static struct kept *kept;
 static size_t kept_size;        /* kept_lock; of those that are kept now */
 static unsigned kept_count;
+static size_t in_use;           /* atomic: a figure */
 
 static struct kept *link_of(void *mem, size_t size)
 {
@@ -47,12 +48,17 @@ void *stack_get(size_t size)
         kept_count--;
     }
     spin_unlock_crit(&kept_lock, c);
-    return mem ? mem : hk_mem_alloc(size);
+    if (!mem)
+        mem = hk_mem_alloc(size);
+    if (mem)
+        amo_add_rlx(&in_use, size);
+    return mem;
 }
 
 void stack_put(void *mem, size_t size)
 {
     bool keep = false;
+    amo_add_rlx(&in_use, -size);
     hal_crit_t c = spin_lock_crit(&kept_lock);
     if (kept == NULL)
         kept_size = size;
@@ -81,4 +87,12 @@ bool stack_give_back(void)
     if (k)
         hk_mem_free((char *)(k + 1) - size, size);
     return k != NULL;
+}
+
+void task_stacks(size_t *used, size_t *spare)
+{
+    hal_crit_t c = spin_lock_crit(&kept_lock);
+    *spare = kept_count * kept_size;
+    spin_unlock_crit(&kept_lock, c);
+    *used = ld_rlx(&in_use);
 }

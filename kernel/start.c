@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From the machine to the first task, and what the machine calls when something happens. */
+#include "kernel/args.h"
 #include "kernel/kernel_internal.h"
 
 enum { TIMER_GAP_NS = 10000 };      /* from the end of one timer interrupt to the next, at least */
@@ -29,6 +30,21 @@ static void main_task(void *arg)
     hk_exit(app_main());
 }
 
+/* The boot argument harts=n: only so many leave boot.  Before anything counts harts. */
+static void limit_harts(void)
+{
+    const char *at = hal_boot_args();
+    uint64_t n = hal_hart_count();
+    for (struct args_word w; args_next(&at, &w);) {
+        if (args_is(&w, "harts") && (!args_number(&w, false, hal_hart_count(), &n) || n == 0)) {
+            hk_printf("hk: boot argument %.*s: wants harts=n, n from 1 to %u, as many as this machine has\n",
+                      (int)(w.length < 40 ? w.length : 40), w.text, hal_hart_count());
+            hk_exit(HK_BAD_ARGS);
+        }
+    }
+    hal_hart_limit((unsigned)n);
+}
+
 /* The boot hart, alone. */
 static void start(void)
 {
@@ -38,6 +54,7 @@ static void start(void)
         h->index = i;
         h->slice_end = h->alarm = h->armed = UINT64_MAX;
     }
+    limit_harts();
     if (hal_hart_count() > HK_MAX_HARTS)        /* no other hart has left boot, so none has touched what lies behind */
         hk_panic("%u harts, but the kernel was built for %u: build it with -DHK_MAX_HARTS=%u", hal_hart_count(),
                  (unsigned)HK_MAX_HARTS, hal_hart_count());
@@ -115,6 +132,11 @@ const struct hal_hooks hal_hooks = {
 unsigned hk_harts(void)
 {
     return hal_hart_count();
+}
+
+const char *hk_boot_args(void)
+{
+    return hal_boot_args();
 }
 
 unsigned hk_hart(void)

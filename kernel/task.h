@@ -112,6 +112,9 @@ struct task *task_at(unsigned slot);
 /* The two words of the task in `slot` that are roots, read while it cannot go away.  False: no such task.  Any. */
 bool task_words(unsigned slot, uintptr_t *arg, uintptr_t *result);
 
+/* Bytes of stacks in use, and of those of ended tasks that are kept for new ones.  Any context; a figure. */
+void task_stacks(size_t *used, size_t *spare);
+
 enum task_claim {
     TASK_CLAIMED,               /* yours: the context is saved, it does not run until task_unclaim */
     TASK_ON_HART,               /* it runs; ask with task_claim_leave */

@@ -13,6 +13,8 @@ of lines of its source:
     /* count: stop<=20000 irqoff<=5000 */   run with the instruction counter; these bounds (<=, ==) are tests
     /* faults: deletion black */   tools/check-faults: it must fail in a build without these
     /* qemu: -cpu rv64,v=on */  further arguments of QEMU
+    /* bootargs: percent=50 */  boot arguments of the image (/chosen/bootargs; on the host the variable BOOTARGS)
+    /* input: TEXT */           a line that the console's input gives it; any number of them
     /* reset: SYMBOL */         each hart begins there instead of at the machine's reset address
     /* hal: riscv host */       built and run for these (default riscv); host-harts: as harts, where they differ
 """
@@ -62,7 +64,8 @@ def board(image):
         folder = os.path.dirname(folder)
 
 
-def qemu_command(image, harts, mem=None, plugin=None, plugin_out=None, more=(), console='stdio', monitor='none'):
+def qemu_command(image, harts, mem=None, plugin=None, plugin_out=None, more=(), console='stdio', monitor='none',
+                 bootargs=None):
     strings = board(image)
     if not strings or 'BOARD_QEMU' not in strings:
         sys.exit('no board.mk with BOARD_QEMU above %s: build it with make' % image)
@@ -75,6 +78,10 @@ def qemu_command(image, harts, mem=None, plugin=None, plugin_out=None, more=(), 
             command += [flag, value]
     if plugin:
         command += ['-plugin', plugin + (',out=' + plugin_out if plugin_out else '')]
+    if bootargs is None:
+        bootargs = lines.get('bootargs', [''])[0]
+    if bootargs:
+        command += ['-append', bootargs]
     for line in lines.get('qemu', []):
         command += shlex.split(line)
     for symbol in lines.get('reset', []):
@@ -143,8 +150,22 @@ def run(command, seconds, out, limit=BYTES, stdin=subprocess.DEVNULL, env=None, 
     return status if status >= 0 else 128 - status
 
 
+def typed(image):
+    """What the image's "input" lines type, as a pipe to read from; None: nothing.  The first character may be lost: nobody
+    has set the console up when it comes."""
+    lines = header(image).get('input')
+    if not lines:
+        return None
+    read, write = os.pipe()
+    os.write(write, ('\n' + ''.join(line + '\n' for line in lines)).encode())
+    os.close(write)
+    return read
+
+
 def run_qemu(image, harts, seconds, out, limit=BYTES, stdin=subprocess.DEVNULL, **options):
     """Runs an image as run() does; of one that hangs it tells where each hart stands."""
+    if stdin == subprocess.DEVNULL:
+        stdin = typed(image) or stdin
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, 'monitor')
         command = qemu_command(image, harts, monitor='unix:%s,server=on,wait=off' % path, **options)

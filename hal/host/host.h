@@ -8,6 +8,8 @@
 /* Once.  The calling thread is hart 0 then, in a critical section if `crit`; there is memory, and no other hart yet.
  * Until the first switch to a context there are no interrupts. */
 void hal_host_init(unsigned harts, size_t bytes, int crit);
+/* What hal_boot_args says from now on, kept by pointer; it is "" otherwise. */
+void hal_host_args(const char *text);
 /* Goes through the kernel's hooks as a machine that starts.  After hal_host_init with crit. */
 _Noreturn void hal_host_start(void);
 

@@ -26,6 +26,23 @@ unsigned hal_hart_count(void)
     return hal_harts;
 }
 
+void hal_hart_limit(unsigned n)
+{
+    hal_harts = n;
+}
+
+static const char *args = "";
+
+void hal_host_args(const char *text)
+{
+    args = text;
+}
+
+const char *hal_boot_args(void)
+{
+    return args;
+}
+
 struct hart *hal_hart(unsigned index)
 {
     return (struct hart *)(void *)(hal_hart_area + index * hal_hart_stride);

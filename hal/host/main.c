@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A machine from the environment: HARTS (4) harts, HGC_MEM (256M) bytes of memory.  Alone in its file, so that a program
- * with a main of its own is linked without it. */
+/* A machine from the environment: HARTS (4) harts, HGC_MEM (256M) bytes of memory, BOOTARGS its boot arguments.  Alone in its
+ * file, so that a program with a main of its own is linked without it. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,6 +39,8 @@ static size_t bytes(void)
 
 int main(void)
 {
+    const char *args = getenv("BOOTARGS");
+    hal_host_args(args ? args : "");
     hal_host_init(harts(), bytes(), 1);
     hal_host_start();
 }

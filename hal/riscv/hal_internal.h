@@ -24,6 +24,9 @@ void hal_guard_set(struct hal_hart *me, const struct hal_ctx *ctx);
 /* memory.c: decides what memory is free, once. */
 void hal_memory_init(const void *fdt);
 
+/* args.c: keeps the boot arguments, once, before the memory that the tree lies in is used. */
+void hal_args_init(const void *fdt);
+
 /* entry.S */
 extern const char hal_trap_entry[];
 void hal_fp_save(struct hal_ctx *ctx);

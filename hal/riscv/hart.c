@@ -9,6 +9,12 @@ unsigned hal_hart_count(void)
     return boot_hart_count;
 }
 
+/* boot_release goes by the count, and start.S parks a hart that is not in the map. */
+void hal_hart_limit(unsigned n)
+{
+    boot_hart_count = n;
+}
+
 struct hart *hal_hart(unsigned index)
 {
     return (struct hart *)(void *)(hal_hart_area + index * hal_hart_stride);

@@ -27,6 +27,7 @@ _Noreturn void boot_first(const void *fdt)
 {
     hal_console_init();
     boot_find_harts();
+    hal_args_init(fdt);
     hal_memory_init(fdt);
     hal_restart_init();
     hart_init(0);

@@ -26,6 +26,16 @@ unsigned hal_hart_count(void)
     return sim->cfg.harts;
 }
 
+void hal_hart_limit(unsigned n)
+{
+    sim->cfg.harts = n;
+}
+
+const char *hal_boot_args(void)
+{
+    return "";
+}
+
 struct hart *hal_hart(unsigned index)
 {
     return (struct hart *)(void *)(hal_hart_area + index * hal_hart_stride);

@@ -10,7 +10,7 @@
 #include "boot/fdt.h"
 #include "tests/fuzz/bytes.h"
 
-enum { HEADER = 40, TREE_MAX = 8192, BANKS = 64 };
+enum { HEADER = 40, TREE_MAX = 8192, BANKS = 64, ARGS_MAX = 48 };
 
 static void be32(uint8_t *p, uint32_t v)
 {
@@ -21,6 +21,19 @@ static void be32(uint8_t *p, uint32_t v)
 static uint32_t from_be32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* The boot arguments with room for n bytes, at the end of their memory.  `want`: what they are; NULL: unknown. */
+static void check_args(const void *fdt, size_t n, const char *want)
+{
+    char *to = malloc(n);
+    memset(to, 'x', n);
+    size_t length = fdt_bootargs(fdt, to, n), kept = length < n ? length : n - 1;
+    if (memchr(to, 0, n) != to + kept)
+        fail("the boot arguments do not end where they should");
+    if (want && (length != strlen(want) || memcmp(to, want, kept) != 0))
+        fail("other boot arguments");
+    free(to);
 }
 
 /* ---- any bytes --------------------------------------------------------------------------------------------------- */
@@ -42,6 +55,7 @@ static void any_blob(struct bytes *in)
     memcpy(exact, blob, total);
     if (fdt_memory(exact, addr, &lo, &hi) && addr - lo >= hi - lo)
         fail("the bank does not contain the address");
+    check_args(exact, 1 + addr % 64, NULL);
     free(exact);
     free(blob);
 }
@@ -54,10 +68,15 @@ struct tree {
     uint32_t addr_cells, size_cells;
     struct { uint64_t base, size; } bank[BANKS];
     unsigned banks;
+    char args[ARGS_MAX + 1];
+    bool has_args;
 };
 
-static const char strings[] = "#address-cells\0#size-cells\0reg\0compatible\0#address-cellsX\0re";
-enum { STR_ADDR = 0, STR_SIZE = 15, STR_REG = 27, STR_COMPATIBLE = 31, STR_LONGER = 42, STR_SHORTER = 58 };
+static const char strings[] = "#address-cells\0#size-cells\0reg\0compatible\0#address-cellsX\0re\0bootargs\0bootargsX";
+enum {
+    STR_ADDR = 0, STR_SIZE = 15, STR_REG = 27, STR_COMPATIBLE = 31, STR_LONGER = 42, STR_SHORTER = 58, STR_ARGS = 61,
+    STR_ARGS_LONGER = 70,
+};
 
 static void word(struct tree *t, uint32_t v)
 {
@@ -118,14 +137,31 @@ static void reg(struct bytes *in, struct tree *t, bool counts)
     prop(t, STR_REG, value, step ? length + extra : extra);
 }
 
+/* Text that a 0 ends early, or nothing does. */
+static void bootargs(struct bytes *in, struct tree *t, uint32_t name, bool counts)
+{
+    char text[ARGS_MAX + 1] = "";
+    uint32_t length = take(in) % (ARGS_MAX + 1);
+    for (uint32_t i = 0; i < length; i++)
+        text[i] = (char)take(in);
+    prop(t, name, text, length);
+    if (counts && !t->has_args) {
+        memcpy(t->args, text, sizeof text);
+        t->has_args = true;
+    }
+}
+
 static void node(struct bytes *in, struct tree *t, unsigned depth)
 {
-    static const char *const names[] = { "memory", "memory@80000000", "memoryx", "memor", "cpus", "memory@", "soc", "" };
-    unsigned which = take(in) % 8;
-    bool counts = depth == 2 && (which < 2 || which == 5);
+    static const char *const names[] = { "memory", "memory@80000000", "memoryx", "memor", "cpus", "memory@", "soc", "",
+                                         "chosen", "chosen@1", "chose" };
+    unsigned which = take(in) % 11;
+    bool counts = depth == 2 && (which < 2 || which == 5), chosen = depth == 2 && which == 8;
     begin(t, names[which]);
     for (unsigned n = take(in) % 4; n > 0; n--) {
-        switch (take(in) % 5) {
+        switch (take(in) % 7) {
+        case 5: bootargs(in, t, STR_ARGS, chosen); break;
+        case 6: bootargs(in, t, STR_ARGS_LONGER, false); break;
         case 0: word(t, 4); break;
         case 1: prop(t, STR_COMPATIBLE, "abc", take(in) % 4); break;
         case 2: prop_cell(t, STR_ADDR, take(in)); break;        /* of this node, not of the root */
@@ -150,6 +186,8 @@ static void made_tree(struct bytes *in, unsigned damage)
         prop_cell(&t, STR_SIZE, t.size_cells = take(in) & 3);
     if (take(in) & 1)
         prop_cell(&t, STR_SHORTER, take(in));
+    if (take(in) & 1)
+        bootargs(in, &t, STR_ARGS, false);
     while (left(in) > 8 * damage && t.length < TREE_MAX / 4 && t.banks < BANKS - 40)
         node(in, &t, 2);
     word(&t, 2);
@@ -169,6 +207,7 @@ static void made_tree(struct bytes *in, unsigned damage)
         for (unsigned i = 0; i < damage; i++)
             be32(blob + HEADER + take16(in) % (end - HEADER - 3), take32(in) >> (take(in) & 31));
         (void)fdt_memory(blob, take64(in), &lo, &hi);
+        check_args(blob, 1 + take(in), NULL);
         free(blob);
         return;
     }
@@ -184,6 +223,7 @@ static void made_tree(struct bytes *in, unsigned damage)
         if (found && (lo != t.bank[b].base || hi - lo != (t.bank[b].size < room ? t.bank[b].size : room)))
             fail("another bank");
     }
+    check_args(blob, 1 + take(in) % 64, t.args);
     free(blob);
 }
 

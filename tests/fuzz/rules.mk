@@ -19,6 +19,7 @@ fuzz_src_fdt := boot/fdt.c
 fuzz_src_json := apps/jsonstore/parse.c apps/jsonstore/json.c apps/jsonstore/print.c kernel/printf.c
 fuzz_src_printf := kernel/printf.c
 fuzz_src_restart :=
+fuzz_src_settings := gc/settings.c kernel/args.c kernel/printf.c
 
 $(F)/flags: FORCE
 	$(call flags_file,$(FUZZCC) $(fuzz_cflags))
