@@ -36,6 +36,7 @@ static void prepare(struct hart *h, void *arg)
     g->cycle_ns = hal_time_ns();
     g->restarts_at = hal_restarts(h->index);
     run_blacken(g);
+    tiny_blacken(g);
     st_rlx(&h->resched, 1);             /* so that the pick hook is asked at once */
 }
 
@@ -53,6 +54,7 @@ static void begin(void)
     gc.times.trigger = gc.trigger;
     gc.times.wait1_ns = world_times.last_wait_ns;
     root_prepare();
+    unbarriered_begin();
     if (gc.cfg.verify)
         verify_begin();
     st_rlx(&hgc_phase, GC_MARK);
@@ -116,12 +118,14 @@ static void finish(void)
 
 static void end(void)
 {
+    if (unbarriered_look())
+        return;
     world_each_hart(nothing, NULL);     /* ragged: every hart has left what it was in when the queues ran dry */
     if (!cycle_quiet())
         return;
     world_stop(WORLD_MARK_TERM, NULL, NULL);
     uint64_t stopped = hal_time_ns();
-    if (!cycle_quiet()) {
+    if (!cycle_quiet() || !unbarriered_end()) {
         gc.retries++;
         stats_pause(stopped);
         world_start();

@@ -35,6 +35,8 @@ void hgc_stats(struct hgc_stats *s)
     s->allocs_failed = ld_rlx(&gc.failed);
     s->verified = gc.verified;
     s->termination_retries = gc.retries;
+    s->unbarriered_retries = gc.plain_retries;
+    s->stopped_marks = gc.stopped_marks;
     s->pause_max_ns = gc.pause_max;
     s->pause_total_ns = gc.pause_total;
     s->pauses = gc.pauses;
