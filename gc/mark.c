@@ -75,7 +75,7 @@ void mark_again(uintptr_t p)
         /* [L-touch.rel] */
         amo_and_rel(&o.block->scan[o.cell / WORD_BITS], ~((uintptr_t)1 << (o.cell % WORD_BITS)));
     else
-        amo_swap_rel(&o.block->large.cursor, 0);        /* [L-touch.rel] */
+        amo_swap_rel(&o.block->large.cursor, 0);        /* [L-touch-large.rel] */
     enqueue(o.block);
 }
 

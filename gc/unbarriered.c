@@ -92,9 +92,10 @@ bool unbarriered_end(void)
     if (!markq_any())
         return true;
     gc.plain_looked = false;
+    if (++gc.plain_failed == ATTEMPTS) {
+        mark_the_rest();
+        return true;
+    }
     gc.plain_retries++;
-    if (++gc.plain_failed < ATTEMPTS)
-        return false;
-    mark_the_rest();
-    return true;
+    return false;
 }
