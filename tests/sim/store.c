@@ -290,12 +290,12 @@ static bool looked_at(void)
 static void ambush(struct mutator *m)
 {
     uintptr_t hidden[AMBUSH];
+    uint32_t cycle = ld_rlx(&gc.cycle) + 1;     /* the first that they meet */
     if (hgc_marking())
         return;
     lay(m, hidden);
     clear_stack();
     hgc_collect(HGC_START);
-    uint32_t cycle = ld_rlx(&gc.cycle);
     for (unsigned i = 0; i < AMBUSH && ~hidden[i]; i++) {
         for (unsigned n = 0; n < 100 && hgc_marking() && !looked_at(); n++)
             hk_yield();
