@@ -6,9 +6,11 @@
  * The rules, all of them:
  *   1. Objects come from hgc_new(kind, size), zeroed.  They never move.  They are freed when nothing reaches them.
  *   2. A kind says which words of an object are references.  Declare reference fields as hgc_ref(T) and store to them
- *      only with hgc_set, hgc_copy, hgc_clear.  `p->f = x`, `p->f = q->f` and `*p = *q` do not compile.
+ *      only with hgc_set, hgc_swap, hgc_cas, hgc_copy, hgc_clear.  `p->f = x`, `p->f = q->f` and `*p = *q` do not compile.
+ *      (A runtime with stores of its own: hgc_store_begin.)
  *   3. Locals, arguments and registers of tasks are found by themselves (task stacks are scanned conservatively).  A
- *      global that holds references is declared hgc_ref(T), told once with hgc_root_add, and stored to with hgc_set.
+ *      global that holds references is declared hgc_ref(T), told once with hgc_root_add, and stored to with hgc_set; or told
+ *      with hgc_root_add_plain, and stored to as usual.
  *   4. Any pointer to the start or the inside of an object keeps it alive; in a local, a root or an ambiguous object also one
  *      past its end.  A precise reference field points to or into its object.
  *   5. Between tasks, references pass through heap fields, registered roots, hgc_chan, the argument of hk_task_create and
@@ -164,7 +166,7 @@ void hgc_copy(void *dst, const void *src, size_t bytes);
 void hgc_clear(void *dst, size_t bytes);
 
 /* Registers [base, base + bytes) as a root: word-aligned memory outside the heap whose references are stored with
- * hgc_set, hgc_copy or hgc_clear.  HGC_ENOMEM: more than 64 roots; those removed while a cycle runs count until it ends.
+ * hgc_set and its like.  HGC_ENOMEM: more than 64 roots; those removed while a cycle runs count until it ends.
  * Task. */
 int hgc_root_add(const void *base, size_t bytes);
 /* The same for a range that the program stores to without a barrier: C globals, an interpreter's own stack.  While there is one,
