@@ -51,6 +51,13 @@ void hgc_slow_set(void **slot, void *value)
     hal_crit_exit(c);
 }
 
+void barrier_shade(const uintptr_t *slot, uintptr_t was, uintptr_t is)
+{
+    bool both = is_ambiguous(slot);
+    shade(was, both);
+    shade(is, both);
+}
+
 enum { PIECE = 16 };            /* words in one critical section */
 
 void hgc_copy(void *dst, const void *src, size_t bytes)

@@ -39,6 +39,7 @@ static void prepare(struct hart *h, void *arg)
     g->cycle_ns = hal_time_ns();
     g->restarts_at = hal_restarts(h->index);
     run_blacken(g);
+    tiny_blacken(g);
     st_rlx(&h->resched, 1);             /* so that the pick hook is asked at once */
 }
 
@@ -62,6 +63,7 @@ static void begin(enum hgc_mode mode, bool forced)
     worker_prepare(mode >= HGC_FORCE);
     assist_begin();
     root_prepare();
+    unbarriered_begin();
     if (gc.cfg.verify)
         verify_begin();
     st_rlx(&hgc_phase, GC_MARK);
@@ -133,13 +135,15 @@ static void finish(void)
 
 static void end(void)
 {
+    if (unbarriered_look())
+        return;
     amo_add_rlx(&gc.handshakes, 1);
     world_each_hart(nothing, NULL);     /* ragged: every hart has left what it was in when the queues ran dry */
     if (!cycle_quiet())
         return;
     world_stop(WORLD_MARK_TERM, NULL, NULL);
     uint64_t stopped = hal_time_ns();
-    if (!cycle_quiet()) {
+    if (!cycle_quiet() || !unbarriered_end()) {
         gc.retries++;
         stats_pause(stopped);
         world_start();

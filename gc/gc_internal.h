@@ -94,6 +94,7 @@ enum { ROOTS_MAX = 64 };
 struct root_range {
     uintptr_t base;
     size_t bytes;
+    bool plain;                 /* stored to without a barrier */
 };
 
 struct gc {
@@ -139,9 +140,17 @@ struct gc {
     uint32_t job_next;          /* atomic: next root job to take */
     uint32_t jobs;              /* world stopped: number of root jobs of this cycle */
     uint32_t jobs_open;         /* atomic: not finished */
+    uint32_t jobs_again;        /* atomic: these jobs are the second look, see unbarriered.c */
     unsigned root_jobs;         /* world stopped: the first so many are ranges, the others task slots */
     struct spinlock claimed_lock;
     struct task *claimed;       /* claimed_lock: tasks claimed as they left their hart, to be scanned; atomic for peeking */
+
+    /* unbarriered.c */
+    unsigned plain_roots;       /* root_lock */
+    uint32_t plain;             /* atomic: there were some at some time of this cycle */
+    bool plain_looked;          /* who holds `terminating`: all were looked at again since the last failure */
+    unsigned plain_failed;      /* world stopped: attempts of this cycle */
+    uint64_t plain_retries, stopped_marks;      /* world stopped */
 
     /* queue.c */
     struct spinlock overflow_lock;
@@ -208,6 +217,7 @@ enum worker_mode { WORKER_NONE, WORKER_DEDICATED, WORKER_FRACTIONAL, WORKER_IDLE
 
 struct gc_hart {
     struct run runs[IDS];               /* owner hart, in critical sections and restartable sequences; at tp + 1024 */
+    struct run tiny;                    /* owner, in critical sections: the rest of one leaf cell, see tiny.c */
 
     uint16_t held[RUNS_HELD];           /* owner: ring of the slots that may have a run */
     uint32_t held_count, held_oldest;
@@ -319,6 +329,8 @@ void free_give(uint32_t index);
 void *run_take(unsigned id);
 /* Marks the unused cells of every run that hart h holds.  In h's share of the stop that begins a cycle. */
 void run_blacken(struct gc_hart *g);
+/* The same for the cell that h cuts tiny objects from. */
+void tiny_blacken(struct gc_hart *g);
 void partial_push(struct block *b);
 bool partial_any(unsigned id);
 
@@ -337,6 +349,9 @@ static inline void *newborn(uintptr_t address)
 
 void gc_count_used(uintptr_t bytes);
 
+/* Shades what `slot` held and what it holds now.  Critical section, phase on. */
+void barrier_shade(const uintptr_t *slot, uintptr_t was, uintptr_t is);
+
 /* ---- marking: mark.c, queue.c, root.c, worker.c ------------------------------------------------------------------ */
 
 /* Marks the object that a precise reference points to, and queues its block.  True if it was white.  In a critical
@@ -344,6 +359,9 @@ void gc_count_used(uintptr_t bytes);
 bool mark_reference(uintptr_t p);
 /* The same for a word that may be a reference: on a boundary both neighbours. */
 void mark_word(uintptr_t word);
+/* Makes the object grey that `p` points to or into, whatever it was.  After the stores that shall be seen, in the same
+ * critical section. */
+void mark_again(uintptr_t p);
 /* Follows the references of all grey objects of a block taken from a queue. */
 void mark_block(struct block *b);
 /* Calls visit for each reference of the object. */
@@ -354,6 +372,10 @@ struct block *markq_take(void);
 bool markq_any(void);
 
 void root_prepare(void);
+/* Opens the jobs again for plain roots and stacks.  By who holds gc.terminating, with no job open. */
+void root_again(void);
+/* Marks what a range of the program's own stores holds.  In a drain, or world stopped. */
+void root_scan_plain(const struct root_range *r);
 /* Does one root job, or scans one claimed task.  False: none left.  In a drain. */
 bool root_job(void);
 bool root_any(void);
@@ -367,7 +389,15 @@ void task_each_word(struct task *t, void (*fn)(void *arg, uintptr_t word, uintpt
 /* Zeroes the stack below the caller's frame: after marking on a task's stack. */
 void root_wipe_below(void);
 
+/* Roots without a barrier: unbarriered.c.  In the stop that begins a cycle. */
+void unbarriered_begin(void);
+/* By who holds gc.terminating, when it is quiet.  True: the jobs are open again. */
+bool unbarriered_look(void);
+/* World stopped and quiet.  False: there is something to mark, so the cycle cannot end yet. */
+bool unbarriered_end(void);
+
 /* ---- who marks: worker.c, assist.c ------------------------------------------------------------------------------- */
+
 
 void worker_init(void);
 struct task *worker_pick(struct hart *h, bool idle);

@@ -6,9 +6,11 @@
  * The rules, all of them:
  *   1. Objects come from hgc_new(kind, size), zeroed.  They never move.  They are freed when nothing reaches them.
  *   2. A kind says which words of an object are references.  Declare reference fields as hgc_ref(T) and store to them
- *      only with hgc_set, hgc_copy, hgc_clear.  `p->f = x`, `p->f = q->f` and `*p = *q` do not compile.
+ *      only with hgc_set, hgc_swap, hgc_cas, hgc_copy, hgc_clear.  `p->f = x`, `p->f = q->f` and `*p = *q` do not compile.
+ *      (A runtime with stores of its own: hgc_store_begin.)
  *   3. Locals, arguments and registers of tasks are found by themselves (task stacks are scanned conservatively).  A
- *      global that holds references is declared hgc_ref(T), told once with hgc_root_add, and stored to with hgc_set.
+ *      global that holds references is declared hgc_ref(T), told once with hgc_root_add, and stored to with hgc_set; or told
+ *      with hgc_root_add_plain, and stored to as usual.
  *   4. Any pointer to the start or the inside of an object keeps it alive; in a local, a root or an ambiguous object also one
  *      past its end.  A precise reference field points to or into its object.
  *   5. Between tasks, references pass through heap fields, registered roots, hgc_chan, the argument of hk_task_create and
@@ -151,6 +153,8 @@ int hgc_kind(unsigned kind, const struct hgc_kind *k);
 extern uint32_t hgc_phase;      /* the one global phase word: 0 between cycles; written only while the world is stopped */
 void *hgc_slow_new(uintptr_t id);
 void hgc_slow_set(void **slot, void *value);
+void *hgc_slow_swap(void **slot, void *value);
+bool hgc_slow_cas(void **slot, void *expected, void *desired);
 #include "hal_seq.h"
 
 /* Reads a reference: hgc_get(p->next). */
@@ -161,6 +165,19 @@ void hgc_slow_set(void **slot, void *value);
         __typeof__((refp)->hgc_t[0]) hgc_v_ = (value);                                                               \
         HAL_SEQ_SET(*(__typeof__(hgc_v_) *)(uintptr_t)&(refp)->hgc_p, hgc_v_);                                       \
     } while (0)
+/* Stores a reference and returns the one that was there, in one step.  Ordered both ways: what a task wrote before its swap is
+ * seen by who gets the reference from another swap or cas.  Task.  Cost: a critical section, in a cycle and between. */
+#define hgc_swap(refp, value)                                                                                        \
+    (__extension__({                                                                                                 \
+        __typeof__((refp)->hgc_t[0]) hgc_v_ = (value);                                                               \
+        (__typeof__(hgc_v_))hgc_slow_swap((void **)(uintptr_t)&(refp)->hgc_p, (void *)(uintptr_t)hgc_v_);            \
+    }))
+/* Stores `desired` if the slot holds `expected`, in one step; true if it did.  Otherwise nothing is stored.  As hgc_swap. */
+#define hgc_cas(refp, expected, desired)                                                                             \
+    (__extension__({                                                                                                 \
+        __typeof__((refp)->hgc_t[0]) hgc_e_ = (expected), hgc_d_ = (desired);                                        \
+        hgc_slow_cas((void **)(uintptr_t)&(refp)->hgc_p, (void *)(uintptr_t)hgc_e_, (void *)(uintptr_t)hgc_d_);      \
+    }))
 /* Copies `bytes` (a multiple of the word size) between objects or roots, with the barrier; may overlap like memmove.
  * Words that are no references do no harm.  Task.  Cost: a critical section for every 16 words. */
 void hgc_copy(void *dst, const void *src, size_t bytes);
@@ -168,11 +185,39 @@ void hgc_copy(void *dst, const void *src, size_t bytes);
 void hgc_clear(void *dst, size_t bytes);
 
 /* Registers [base, base + bytes) as a root: word-aligned memory outside the heap whose references are stored with
- * hgc_set, hgc_copy or hgc_clear.  HGC_ENOMEM: more than 64 roots; those removed while a cycle runs count until it ends.
+ * hgc_set and its like.  HGC_ENOMEM: more than 64 roots; those removed while a cycle runs count until it ends.
  * Task. */
 int hgc_root_add(const void *base, size_t bytes);
-/* Takes back a root that was added with the same base.  Task.  HGC_EINVAL: there is none. */
+/* The same for a range that the program stores to without a barrier: C globals, an interpreter's own stack.  While there is one,
+ * each cycle looks at these ranges and at all stacks again at its end, once while the program runs and once with the world
+ * stopped: that stop grows with the ranges and with the used part of all stacks.  If the stopped look finds much that was not
+ * marked, marking goes on and the end is tried again; the third time it is finished in the stop (hgc_stats.stopped_marks). */
+int hgc_root_add_plain(const void *base, size_t bytes);
+/* Takes back a root that was added with the same base, of either sort.  Task.  HGC_EINVAL: there is none. */
 int hgc_root_remove(const void *base);
+
+/* ---- for runtimes with stores of their own ----------------------------------------------------------------------- */
+
+/* A store to a heap object that is none of the above is written so:
+ *
+ *     hgc_store_t s = hgc_store_begin();
+ *     hgc_shade(old value);               deletion half
+ *     store
+ *     hgc_touch(object);                  insertion half; or, before the store, hgc_shade(new value)
+ *     hgc_store_end(s);
+ *
+ * From begin to end it is one critical section: short, no allocation, no waiting, and a fault in it is a panic.  Without the
+ * first shade the runtime needs a root added with hgc_root_add_plain as long as it runs: its last copy of the old value may
+ * be on a stack that was scanned already.  The sections nest; their ends are called in the opposite order.  Task. */
+typedef uintptr_t hgc_store_t;
+hgc_store_t hgc_store_begin(void);
+void hgc_store_end(hgc_store_t section);
+/* Keeps what the reference points to or into, in this cycle.  One past the end does not count: shade what lies before it.  NULL
+ * and words that are no reference do no harm.  Between cycles it does nothing.  Task. */
+void hgc_shade(const void *reference);
+/* All references of an object are followed again in this cycle, after they were stored: one touch for many stores of a section.
+ * `container`: points to or into it.  A large object is scanned from its beginning.  Between cycles it does nothing.  Task. */
+void hgc_touch(const void *container);
 
 /* ---- allocation -------------------------------------------------------------------------------------------------- */
 
@@ -227,6 +272,11 @@ static inline __attribute__((always_inline, warn_unused_result)) void *hgc_new_i
 #define hgc_new(kind, size) hgc_alloc((kind), (size))
 #endif
 
+/* As hgc_alloc(HGC_LEAF, size), but objects of half a grain or less (8 bytes; 4 on 32-bit machines) share a cell with others of
+ * the same hart: two and more in the memory of one.  Zeroed, and aligned as a number of that size.  The cell lives as long as
+ * anything points to or into it, and hgc_size tells the whole cell's. */
+void *hgc_new_tiny(size_t size) __attribute__((malloc, warn_unused_result));
+
 /* The bytes that an object has room for (its cell; a large object's blocks), or 0 if `p` points into no object.  Any. */
 size_t hgc_size(const void *p);
 
@@ -274,6 +324,8 @@ struct hgc_stats {
     uint64_t cycles_automatic;  /* started because the heap had reached its trigger */
     uint64_t cycles_forced;     /* by hgc_collect, by `stress`, or because memory had run out */
     uint64_t termination_retries;       /* stops to end a mark that found work left */
+    uint64_t unbarriered_retries;       /* those of them because plain roots or stacks held what was not marked */
+    uint64_t stopped_marks;     /* cycles that, after these, were finished with the world stopped: a stop without a bound */
     uint64_t verified;          /* marks that verify mode compared */
 
     /* the heap now */

@@ -66,6 +66,22 @@ void mark_word(uintptr_t word)
     mark_ambiguous(word, NULL);
 }
 
+/* Whether its owner has set the `scan` bit already, sets it now, or is about to look once more before it leaves: it sees the
+ * bit cleared, or what was stored before. */
+void mark_again(uintptr_t p)
+{
+    struct object o;
+    if (!find_object(p, &o) || o.block->kind == HGC_LEAF)
+        return;
+    grey(&o);
+    if (ld_rlx(&o.block->state) == BLOCK_SMALL)
+        /* [L-touch.rel] */
+        amo_and_rel(&o.block->scan[o.cell / WORD_BITS], ~((uintptr_t)1 << (o.cell % WORD_BITS)));
+    else
+        amo_swap_rel(&o.block->large.cursor, 0);        /* [L-touch-large.rel] */
+    enqueue(o.block);
+}
+
 /* ---- the references of an object --------------------------------------------------------------------------------- */
 
 struct scan {
@@ -141,8 +157,7 @@ static bool scan_small(struct block *b)
         any = true;
         /* [L-run-zero.rr] */
         fence_rr();                     /* bits before the zeroes of a new run; partner: fence w,w in run.c */
-        /* [L-none: its owner's alone; `queued` orders owners] */
-        amo_or_ar(&b->scan[w], todo);   /* before the objects are read */
+        amo_or_ar(&b->scan[w], todo);   /* before the objects are read; partner: mark_again [L-touch.acq] */
         for (; todo; todo &= todo - 1) {
             struct object o = {b, w * WORD_BITS + bits_lowest(todo)};
             uintptr_t start = base + (uintptr_t)o.cell * cell_bytes;
@@ -173,6 +188,13 @@ static void mark_small(struct block *b)
     }
 }
 
+/* No slice is left to claim.  False: hgc_touch has reset the cursor meanwhile, and the caller owns the block again. */
+static bool leave_large(struct block *b, uintptr_t size)
+{
+    amo_swap_ar(&b->queued, 0);         /* [L-queued.acq, L-queued-owner.rel] */
+    return ld_rlx(&b->large.cursor) >= size || amo_swap_ar(&b->queued, 1) != 0;     /* [L-queued-owner.acq] */
+}
+
 /* A large object is scanned in slices from a cursor.  A worker claims a slice and, if more remain, puts the block back
  * before it scans (`queued` stays on), so that others can help. */
 static void mark_large(struct block *b)
@@ -183,18 +205,15 @@ static void mark_large(struct block *b)
     for (;;) {
         uintptr_t at = ld_rlx(&b->large.cursor);
         if (at >= size) {
-            amo_swap_ar(&b->queued, 0);     /* [L-queued.acq] */
-            if (ld_rlx(&b->large.cursor) >= size || amo_swap_ar(&b->queued, 1) != 0)    /* [L-queued-owner.acq] */
+            if (leave_large(b, size))
                 return;
             continue;
         }
         uintptr_t end = size - at > step ? at + step : size;
-        if (!cas_full(&b->large.cursor, at, end))       /* [L-none: only the atomicity counts] */
+        if (!cas_full(&b->large.cursor, at, end))       /* partner: mark_again [L-touch-large.acq] */
             continue;
-        if (end < size)
+        if (end < size || !leave_large(b, size))
             markq_push(b);
-        else
-            amo_swap_ar(&b->queued, 0);     /* [L-none: a large object is queued once a cycle] */
         scan_object(&o, start + at, start + end);
         own_add(&gc_self()->scan_heap, end - at);
         return;

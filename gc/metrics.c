@@ -26,6 +26,8 @@ static const struct row rows[] = {
     FIGURE(cycles_automatic, "/gc/cycles/automatic:cycles"),
     FIGURE(cycles_forced, "/gc/cycles/forced:cycles"),
     FIGURE(termination_retries, "/gc/cycles/retries:stops"),
+    FIGURE(unbarriered_retries, "/gc/cycles/unbarriered-retries:stops"),
+    FIGURE(stopped_marks, "/gc/cycles/finished-stopped:cycles"),
     FIGURE(verified, "/gc/cycles/verified:cycles"),
     FIGURE(heap_size, "/gc/heap/size:bytes"),
     FIGURE(heap_used, "/gc/heap/used:bytes"),

@@ -28,7 +28,7 @@ static struct root_range *take_place(void)
     return gc.nroots < ROOTS_MAX ? &gc.roots[gc.nroots] : NULL;
 }
 
-int hgc_root_add(const void *base, size_t bytes)
+static int add(const void *base, size_t bytes, bool plain)
 {
     if (!base || bytes == 0 || (uintptr_t)base % WORD || bytes % WORD || bytes > UINTPTR_MAX - (uintptr_t)base)
         return HGC_EINVAL;
@@ -37,11 +37,25 @@ int hgc_root_add(const void *base, size_t bytes)
     if (r) {
         st_rlx(&r->base, (uintptr_t)base);
         st_rlx(&r->bytes, bytes);
+        r->plain = plain;
+        gc.plain_roots += plain;
+        if (plain)
+            st_rlx(&gc.plain, 1);
         if (r == &gc.roots[gc.nroots])
             st_rel(&gc.nroots, gc.nroots + 1);      /* [L-none: the stop of the next cycle orders it] */
     }
     spin_unlock_crit(&gc.root_lock, c);
     return r ? HGC_OK : HGC_ENOMEM;
+}
+
+int hgc_root_add(const void *base, size_t bytes)
+{
+    return add(base, bytes, false);
+}
+
+int hgc_root_add_plain(const void *base, size_t bytes)
+{
+    return add(base, bytes, true);
 }
 
 enum { SHADE_PIECE = 16 };      /* words in one critical section */
@@ -75,8 +89,10 @@ int hgc_root_remove(const void *base)
         shade_range((uintptr_t)base, bytes);
         c = spin_lock_crit(&gc.root_lock);
         struct root_range *r = cycle == ld_rlx(&gc.cycle) ? find_range((uintptr_t)base) : NULL;
-        if (r)
+        if (r) {
             st_rlx(&r->bytes, 0);
+            gc.plain_roots -= r->plain;
+        }
         while (r && !gc_is_on() && gc.nroots && !gc.roots[gc.nroots - 1].bytes)
             st_rlx(&gc.nroots, gc.nroots - 1);
         spin_unlock_crit(&gc.root_lock, c);
@@ -91,7 +107,18 @@ void root_prepare(void)
     gc.root_jobs = gc.nroots;
     gc.jobs = gc.nroots + task_slots();
     st_rlx(&gc.jobs_open, gc.jobs);
+    st_rlx(&gc.jobs_again, 0);
     st_rlx(&gc.job_next, 0);
+}
+
+/* Who takes one of these jobs has seen job_next go back, so what it takes from jobs_open is taken from the new number.  That
+ * it sees jobs_again is not certain, nor needed: the look that counts is the one in the stop. */
+void root_again(void)
+{
+    st_rlx(&gc.jobs_again, 1);
+    st_rlx(&gc.jobs_open, gc.jobs);
+    st_rel(&gc.job_next, 0);            /* partner: the branch before amo_add_rel jobs_open [L-jobs-again.rel] */
+    hart_wake_one();
 }
 
 bool root_any(void)
@@ -140,7 +167,7 @@ HAL_NO_SANITIZE __attribute__((noinline)) void root_wipe_below(void)
 /* Scans a claimed task, gives it back, and closes its job. */
 static void scan_claimed(struct task *t)
 {
-    if (ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle)) {
+    if (ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle) || ld_rlx(&gc.jobs_again)) {
         struct hal_roots r;
         task_each_word(t, mark_stack_word, NULL);
         hal_ctx_roots(&t->ctx, &r);
@@ -210,10 +237,25 @@ static void task_job(unsigned slot)
 
 /* ---- jobs -------------------------------------------------------------------------------------------------------- */
 
-static void range_job(unsigned i)
+/* With ordinary accesses, as the program's. */
+HAL_NO_SANITIZE void root_scan_plain(const struct root_range *r)
+{
+    for (uintptr_t p = r->base, end = p + r->bytes; p < end; p += WORD)
+        mark_word(*(const volatile uintptr_t *)p);
+}
+
+static void scan_range(unsigned i)
 {
     for (uintptr_t p = ld_rlx(&gc.roots[i].base), end = p + ld_rlx(&gc.roots[i].bytes); p < end; p += WORD)
         mark_word(ld_rlx((uintptr_t *)p));
+}
+
+static void range_job(unsigned i)
+{
+    if (gc.roots[i].plain)
+        root_scan_plain(&gc.roots[i]);
+    else if (!ld_rlx(&gc.jobs_again))
+        scan_range(i);
     own_add(&gc_self()->scan_roots, ld_rlx(&gc.roots[i].bytes));
     amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
 }

@@ -49,6 +49,8 @@ static void fill_cycles(struct hgc_stats *s)
     s->cycles_forced = gc.forced;
     s->cycles_automatic = s->cycles - s->cycles_forced;
     s->termination_retries = gc.retries;
+    s->unbarriered_retries = gc.plain_retries;
+    s->stopped_marks = gc.stopped_marks;
     s->verified = gc.verified;
     s->heap_size = gc.bytes;
     s->heap_used = ld_rlx(&gc.used);

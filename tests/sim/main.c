@@ -26,7 +26,7 @@ static const struct {
     int (*run)(void);
 } workloads[] = {
     {"graph", graph},
-    {"bound", bound}, {"sync", sync_scenes}, {"handover", handover}, {"full", full},
+    {"bound", bound}, {"sync", sync_scenes}, {"handover", handover}, {"full", full}, {"store", store},
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], TRACES = 1 << 21 };
 enum { CYCLES, SHADES };        /* figures */

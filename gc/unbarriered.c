@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Roots that the program stores to without a barrier, and the end of a cycle while there are some.
+ *
+ * The rule is that of a barrier with the insertion half alone: no black object refers to a white one, and roots and stacks
+ * count as grey until the end.  Two looks at such a root are not enough, because a white object may pass from it to a stack
+ * that was scanned already.  So all of them, and all stacks, are looked at again with the world stopped.
+ *
+ * So that there is little left to find, the same is done just before, with the world running.  If the stopped look finds
+ * something grey nevertheless, the phase stays MARK, the world starts, and the end is tried again; the third time, what is
+ * left is marked in that stop, which then has no bound (I9), and is counted.
+ */
+#include "gc/gc_internal.h"
+
+enum { ATTEMPTS = 3 };
+
+void unbarriered_begin(void)
+{
+    st_rlx(&gc.plain, gc.plain_roots != 0);
+    gc.plain_looked = false;
+    gc.plain_failed = 0;
+}
+
+bool unbarriered_look(void)
+{
+    if (!ld_rlx(&gc.plain) || gc.plain_looked)
+        return false;
+    gc.plain_looked = true;
+    root_again();
+    return true;
+}
+
+/* ---- with the world stopped -------------------------------------------------------------------------------------- */
+
+static void mark_stack_word(void *arg, uintptr_t word, uintptr_t where)
+{
+    (void)arg, (void)where;
+    mark_word(word);
+}
+
+HAL_NO_SANITIZE static __attribute__((noinline)) void scan_from_here(uintptr_t end)
+{
+    for (uintptr_t p = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(WORD - 1); p + WORD <= end; p += WORD)
+        mark_word(*(const volatile uintptr_t *)p);
+}
+
+/* The task that stopped the world: its saved context is an old one.  Its registers go into this frame, below which the
+ * called one begins. */
+static __attribute__((noinline)) void scan_self(struct task *t)
+{
+    __builtin_unwind_init();
+    scan_from_here(t->stack_hi);
+    __asm__ volatile("");               /* no tail call: this frame must stand meanwhile */
+}
+
+static void scan_task(struct task *t)
+{
+    uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
+    if (t->no_stack_roots || state == TASK_DEAD || state == TASK_FREE)
+        return;
+    if (t == task_self())
+        scan_self(t);
+    else
+        task_each_word(t, mark_stack_word, NULL);
+}
+
+static void look_at_all(void)
+{
+    for (unsigned i = 0; i < gc.nroots; i++)
+        if (gc.roots[i].plain)
+            root_scan_plain(&gc.roots[i]);
+    for (unsigned i = 0; i < task_slots(); i++) {
+        struct task *t = task_at(i);
+        if (t)
+            scan_task(t);
+    }
+}
+
+static void mark_the_rest(void)
+{
+    struct block *b;
+    while ((b = markq_take()))
+        mark_block(b);
+    gc.stopped_marks++;
+}
+
+bool unbarriered_end(void)
+{
+    if (!ld_rlx(&gc.plain))
+        return true;
+    look_at_all();
+    if (!markq_any())
+        return true;
+    gc.plain_looked = false;
+    if (++gc.plain_failed == ATTEMPTS) {
+        mark_the_rest();
+        return true;
+    }
+    gc.plain_retries++;
+    return false;
+}

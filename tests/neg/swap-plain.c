@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* expect-error: request for member 'hgc_t' in something not a structure or union */
+/* expect-error-c++: request for member 'hgc_t' in .*non-class type */
+/* hgc_swap and hgc_cas are for reference fields: a plain pointer is stored to in a section of the program's own. */
+#include "gc/hgc.h"
+
+struct node {
+#ifdef CONTROL
+    hgc_ref(struct node) next;
+#else
+    struct node *next;
+#endif
+};
+
+bool store(struct node *p, struct node *x);
+bool store(struct node *p, struct node *x)
+{
+    struct node *was = hgc_swap(&p->next, x);
+    return hgc_cas(&p->next, x, was);
+}
