@@ -46,6 +46,8 @@ void hgc_stats(struct hgc_stats *s)
         s->slow_sets += ld_rlx(&g->slow_sets);
         s->steals += ld_rlx(&g->stolen);
         s->restarts += hal_restarts(i);
+        s->isr_taken += ld_rlx(&g->isr_taken);
+        s->isr_empty += ld_rlx(&g->isr_empty);
         s->mark_ns += (uint64_t)ld_rlx(&g->worker_us) * 1000;
     }
 }
