@@ -231,7 +231,8 @@ void hgc_chan_close(struct hgc_chan *c);
  *   - Taking cells, storing into them and handing them over are one critical section.  A handler is one.  What is not handed
  *     over by its end is lost to the handler: it may be collected.
  *   - References are stored into these cells only with hgc_isr_set, and only to cells that were taken in the same critical
- *     section, or to objects that a registered root reaches at that moment.
+ *     section, or to objects that a registered root reaches all the while that it lasts.  (An object that a task takes out of
+ *     the root meanwhile may be lost: a handler is not held up by a stop, so the phase can change under it.)
  *   - Nothing else of the heap is stored to.  It may be read from registered roots on.
  *   - One cell is handed over; others are reached from it.  From hgc_isr_put on the cells are the task's.
  * All of it also works while the world is stopped, when handlers still run.  Nothing here waits or looks at the phase. */

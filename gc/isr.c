@@ -15,8 +15,12 @@
  *
  * In the mark and in the stop that ends it, what a handler takes is marked: it was in the reserve when the cycle began, or
  * came from a run since, or was shaded as the refiller put it there.  Its references are to cells of the same critical
- * section or to what a root reaches, and that will be marked, if it is not yet.  The handler needs no barrier: it overwrites
- * NULL, and no white object passes.
+ * section or to what a root still reaches when they are stored, and that will be marked, if it is not yet.  So the handler
+ * needs no barrier: it overwrites NULL, and no white object passes.  It could have none: it may look at the phase before a
+ * stop's end and shade after it (I4).
+ *
+ * What a handler read from a root may be taken out of it on another hart before the handler stores it.  If the stop and the
+ * phase fall in between, no barrier shaded it, and the cell may have been scanned.  Hence the contract (hgc.h).
  *
  * Invariant: at the end of a mark each cell in a reserve is marked, else the sweep would free it (verify mode looks).
  */
