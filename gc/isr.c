@@ -38,12 +38,16 @@ static void ask(struct gc_hart *g)
     hk_sem_post(&g->isr_wake);
 }
 
-static bool is_marked(uintptr_t p)
+/* For assertions: is what a handler has in its hands marked, if it must be?  In this order, because the mark may end
+ * meanwhile, and others sweep, if this hart is in the stop that ends it. */
+static bool is_safe(uintptr_t p)
 {
     struct object o;
     if (!find_object(p, &o))
         return false;
-    return ld_rlx(&o.block->mark[o.cell / WORD_BITS]) >> (o.cell % WORD_BITS) & 1;
+    bool marked = ld_rlx(&o.block->mark[o.cell / WORD_BITS]) >> (o.cell % WORD_BITS) & 1;
+    fence_rr();                         /* [L-none: for an assertion; a sweep clears the bit after it saw OFF] */
+    return marked || !gc_is_on();
 }
 
 void *hgc_isr_new(int reserve)
@@ -61,7 +65,7 @@ void *hgc_isr_new(int reserve)
     uintptr_t p = ld_rlx(&g->isr_cell[r->first + left - 1]);
     st_rlx(&g->isr_left[reserve], left - 1);
     own_add(&g->isr_taken, 1);
-    hk_assert(!gc_is_on() || is_marked(p));
+    hk_assert(is_safe(p));
     return newborn(p);
 }
 
@@ -204,7 +208,7 @@ struct hgc_isr_queue *hgc_isr_queue_new(unsigned capacity)
 bool hgc_isr_put(struct hgc_isr_queue *q, void *cell)
 {
     hk_assert(hal_crit_held());
-    hk_assert(!gc_is_on() || is_marked((uintptr_t)cell));
+    hk_assert(is_safe((uintptr_t)cell));
     spin_lock(&q->lock);
     bool room = q->tail - q->head < q->capacity;
     if (room)
