@@ -26,7 +26,7 @@ bool cycle_quiet(void)
 
 /* ---- start ------------------------------------------------------------------------------------------------------- */
 
-/* Each hart's share, before it acknowledges: its runs are black in this cycle. */
+/* Each hart's share, before it acknowledges: its runs are black in this cycle, its handlers' reserve grey. */
 static void prepare(struct hart *h, void *arg)
 {
     (void)arg;
@@ -40,16 +40,17 @@ static void prepare(struct hart *h, void *arg)
     g->restarts_at = hal_restarts(h->index);
     run_blacken(g);
     tiny_blacken(g);
+    isr_prepare(g);
     st_rlx(&h->resched, 1);             /* so that the pick hook is asked at once */
 }
 
 static void begin(enum hgc_mode mode, bool forced)
 {
     gc.times.start_ns = hal_time_ns();
+    hk_assert(!markq_any());            /* a worker of the last cycle may still be counted active: it finds nothing */
     world_stop(WORLD_MARK_START, prepare, NULL);
     uint64_t stopped = hal_time_ns();
     hk_assert(sweep_done());
-    hk_assert(!markq_any());            /* a worker of the last cycle may still be counted active: it finds nothing */
     uint32_t n = gc.cycle + 1;
     st_rlx(&gc.cycle, n);
     hk_event_clear(&gc.done[n & 1]);

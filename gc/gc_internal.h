@@ -162,6 +162,16 @@ struct gc {
     uint32_t sweep_left;        /* atomic: blocks not finished */
     struct hk_sem sweep_wake;
 
+    /* isr.c */
+    struct hk_mutex isr_lock;
+    struct isr_reserve {
+        unsigned kind;
+        size_t size;
+        uint32_t first, count;      /* its places in each hart's isr_cell */
+    } isr[HGC_ISR_RESERVES];        /* isr_lock; constant once isr_reserves counts it */
+    uint32_t isr_reserves;          /* atomic: written under isr_lock */
+    unsigned isr_tasks;             /* isr_lock: refillers that were started */
+
     /* trace, statistics: written under start_lock or in the stops */
     struct gc_times {
         uint64_t start_ns, mark_ns, end_ns;     /* start requested, mark began, mark ended */
@@ -230,6 +240,13 @@ struct gc_hart {
     struct task *worker;                /* constant */
     uint32_t work_from;                 /* owner: where stealing begins */
 
+    /* isr.c: cells for this hart's handlers.  Owner hart, in critical sections; atomic for the verifier */
+    uintptr_t isr_cell[HGC_ISR_CELLS];
+    uint32_t isr_left[HGC_ISR_RESERVES];    /* cells in each reserve: a stack */
+    uint32_t isr_asked;                     /* the refiller was woken and has not looked yet */
+    uint32_t isr_tried;                     /* atomic: so many reserves the refiller has tried to fill */
+    struct hk_sem isr_wake;
+
     /* of this cycle; owner hart, read in the stop */
     uint64_t mode_ns[WORKER_MODES], assist_ns;
     uint64_t cycle_ns, drain_from;      /* when the mark began; when the worker's drain began */
@@ -246,6 +263,7 @@ struct gc_hart {
     uintptr_t alloc_cells[HGC_CLASSES], free_cells[HGC_CLASSES];        /* handed out in runs; freed by the sweep */
     uintptr_t alloc_large, free_large, alloc_blocks, free_blocks;       /* large objects, and their blocks */
     uint32_t shades, slow_sets, stolen, scanned;
+    uint32_t isr_taken, isr_empty;
     uint32_t restarts_mark, restarts_at;
     uintptr_t mode_us[WORKER_MODES], assist_us;     /* all cycles; RV32: wraps after 71 minutes of marking */
 };
@@ -418,6 +436,13 @@ void assist(void);
 void assist_credit(uintptr_t work);     /* a worker has done so much.  In a drain */
 void assist_begin(void);        /* world stopped */
 void assist_end(void);          /* the mark is over: nobody owes anything.  Task */
+
+/* ---- isr.c ------------------------------------------------------------------------------------------------------- */
+
+/* Greys the reserve of hart h.  In h's share of the stop that begins a cycle. */
+void isr_prepare(struct gc_hart *g);
+/* Calls fn for each cell in a reserve.  World stopped; before anything that looks at roots. */
+void isr_each_cell(void (*fn)(uintptr_t p));
 
 /* ---- cycle.c, sweep.c, verify.c, stats.c ------------------------------------------------------------------------- */
 

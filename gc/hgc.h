@@ -18,7 +18,8 @@
  *      hgc_set orders nothing: a task that makes an object visible to tasks on other harts by a plain field or root, without
  *      a lock, puts fence_ww() between the object's first stores and that hgc_set.  (What the collector itself knows of the
  *      object, its zeroes too, is in order without it.)
- *   6. Interrupt handlers and critical or pinned sections neither allocate nor store references.
+ *   6. Interrupt handlers and critical or pinned sections neither allocate nor store references, but by hgc_isr_new,
+ *      hgc_isr_set and hgc_isr_put.
  *
  * Contexts: "task" is a task outside critical and pinned sections; "any" is any.
  */
@@ -292,6 +293,50 @@ int hgc_chan_recv(struct hgc_chan *c, void **reference, uint64_t timeout_ns);
 /* Closes it: senders fail, receivers empty it first.  Task. */
 void hgc_chan_close(struct hgc_chan *c);
 
+/* ---- allocation in interrupt handlers ---------------------------------------------------------------------------- */
+
+/* Each hart has reserves of zeroed cells, which tasks of the collector refill.  A handler takes a cell, fills it, and hands
+ * it over through a queue, from which a task gets it.  The contract:
+ *   - Taking cells, storing into them and handing them over are one critical section.  A handler is one.  What is not handed
+ *     over by its end is lost to the handler: it may be collected.
+ *   - References are stored into these cells only with hgc_isr_set, and only to cells that were taken in the same critical
+ *     section, or to objects that a registered root reaches all the while that it lasts.  (An object that a task takes out of
+ *     the root meanwhile may be lost: a handler is not held up by a stop, so the phase can change under it.)
+ *   - Nothing else of the heap is stored to.  It may be read from registered roots on.
+ *   - One cell is handed over; others are reached from it.  From hgc_isr_put on the cells are the task's.
+ * All of it also works while the world is stopped, when handlers still run.  Nothing here waits or looks at the phase. */
+
+#ifndef HGC_ISR_RESERVES
+#define HGC_ISR_RESERVES 4              /* pairs of kind and size */
+#endif
+#ifndef HGC_ISR_CELLS
+#define HGC_ISR_CELLS 64                /* on each hart, all reserves together; each costs the stop that begins a cycle about
+                                           100 instructions of its hart */
+#endif
+/* Gives each hart a reserve of `count` cells of `size` bytes (up to HGC_SMALL_MAX), and fills it as far as there is memory.
+ * It stays for ever.  A refilling task runs when a reserve is half empty, with priority high.  Returns the reserve's number.
+ * HGC_EINVAL: an argument is out of its range; HGC_ENOMEM: more than HGC_ISR_RESERVES or HGC_ISR_CELLS, or no memory for the
+ * tasks.  Task. */
+int hgc_isr_reserve(unsigned kind, size_t size, unsigned count);
+/* A zeroed cell from this hart's reserve; NULL when it is empty.  In a handler or critical section.  Constant time. */
+void *hgc_isr_new(int reserve) __attribute__((warn_unused_result));
+/* Stores a reference into a cell that was taken in this critical section. */
+#define hgc_isr_set(refp, value)                                                                                     \
+    do {                                                                                                             \
+        __typeof__((refp)->hgc_t[0]) hgc_v_ = (value);                                                               \
+        hal_plain_store((__typeof__(hgc_v_) *)(uintptr_t)&(refp)->hgc_p, hgc_v_);                                    \
+    } while (0)
+
+struct hgc_isr_queue;
+/* A queue of `capacity` references (1 to 1024).  It is a root, in memory from hk_mem_alloc, and stays for ever.  NULL: no
+ * memory, or no room for a root.  Task. */
+struct hgc_isr_queue *hgc_isr_queue_new(unsigned capacity);
+/* Hands over a cell that was taken in this critical section.  False: the queue is full; the cell is dropped.  In a handler or
+ * critical section, any hart.  Constant time, but for a spinlock. */
+bool hgc_isr_put(struct hgc_isr_queue *q, void *cell);
+/* Gets the oldest; waits while there is none.  0 or HGC_ETIMEOUT (timeout in ns; UINT64_MAX: for ever).  Task. */
+int hgc_isr_get(struct hgc_isr_queue *q, void **cell, uint64_t timeout_ns);
+
 /* ---- collecting -------------------------------------------------------------------------------------------------- */
 
 enum hgc_mode {
@@ -392,6 +437,8 @@ struct hgc_stats {
     uint64_t slow_sets;         /* barrier slow paths while marking */
     uint64_t steals;            /* blocks that a hart took from another's mark queue */
     uint64_t restarts;          /* restartable sequences rewound by interrupts */
+    uint64_t isr_taken;         /* cells that hgc_isr_new handed out */
+    uint64_t isr_empty;         /* NULLs that it returned */
 
     /* specials: 0 where there are none yet */
     uint64_t finalizers_queued, finalizers_executed;

@@ -85,6 +85,8 @@ static const struct row rows[] = {
     FIGURE(slow_sets, "/gc/barrier/slow:stores"),
     FIGURE(steals, "/gc/mark/steals:blocks"),
     FIGURE(restarts, "/sched/restarts:sequences"),
+    FIGURE(isr_taken, "/gc/handlers/allocs:objects"),
+    FIGURE(isr_empty, "/gc/handlers/refused:calls"),
     FIGURE(finalizers_queued, "/gc/finalizers/queued:finalizers"),
     FIGURE(finalizers_executed, "/gc/finalizers/executed:finalizers"),
     FIGURE(cleanups_queued, "/gc/cleanups/queued:cleanups"),

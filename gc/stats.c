@@ -139,6 +139,8 @@ static void fill_work(struct hgc_stats *s)
         s->slow_sets += ld_rlx(&g->slow_sets);
         s->steals += ld_rlx(&g->stolen);
         s->restarts += hal_restarts(i);
+        s->isr_taken += ld_rlx(&g->isr_taken);
+        s->isr_empty += ld_rlx(&g->isr_empty);
         s->mark_ns += marking_ns(g);
         s->cpu_dedicated_ns += mode_ns(g, WORKER_DEDICATED);
         s->cpu_fractional_ns += mode_ns(g, WORKER_FRACTIONAL);

@@ -169,9 +169,10 @@ static void reach_all(void)
         memset(table[i].mark, 0, sizeof(table[i].mark));
         memset(table[i].scan, 0, sizeof(table[i].scan));
     }
+    isr_each_cell(reach_precise);
     for (unsigned i = 0; i < gc.nroots; i++)
         for (uintptr_t p = gc.roots[i].base; p < gc.roots[i].base + gc.roots[i].bytes; p += WORD)
-            reach_word(*(uintptr_t *)p);
+            reach_word(ld_rlx((uintptr_t *)p));     /* a handler may put a cell there */
     each_task(reach_task);
     while (grey != LAST) {
         uint32_t i = (uint32_t)grey - 1;
