@@ -2,7 +2,8 @@
 /*
  * Allocation, slow path and running out.  The ladder when there is no block: sweep what is left; wait for the cycle that
  * runs; a whole collection that begins after the failure (all tasks that wait share it); the program's oom handler; NULL.
- * Each rung is climbed at most once an allocation, so it never hangs.
+ * Each rung is climbed at most once an allocation, so it never hangs.  Before the handler the program is told the last level
+ * of pressure.  When the limiter limits, the ladder begins there (pacer_refuses).
  */
 #include "gc/gc_internal.h"
 
@@ -38,23 +39,40 @@ void hgc_fail_alloc(unsigned n, unsigned count)
 static bool far_over(void)
 {
     uintptr_t goal = ld_rlx(&gc.goal);
-    return gc_is_on() && ld_rlx(&gc.used) > goal + (gc.bytes - goal) / 4;
+    return gc_is_on() && !pace_limiting() && ld_rlx(&gc.used) > goal + (gc.bytes - goal) / 4;
 }
 
-/* A cycle if it is time for one; a few swept blocks for each new run, so that the sweep keeps up with allocation. */
+static void wait_mark(uint32_t cycle)
+{
+    uint64_t since = hal_time_ns();
+    cycle_wait(cycle);
+    pace_assisted(hal_time_ns() - since);
+}
+
+static void collect(void)
+{
+    uint64_t since = hal_time_ns();
+    hgc_collect(HGC_WAIT);
+    pace_assisted(hal_time_ns() - since);
+}
+
+/* A cycle if it is time for one; the sweep's share of each new run; what the program must be told. */
 static void pay(void)
 {
+    pace_revise();
     if (far_over())
-        cycle_wait(ld_rlx(&gc.cycle));
+        wait_mark(ld_rlx(&gc.cycle));
     if (gc.cfg.stress && amo_add_rlx(&gc.stress_left, -1) == 1) {
         st_rlx(&gc.stress_left, gc.cfg.stress);
         cycle_start(true, ld_rlx(&gc.cycle));
     } else if (cycle_due()) {
         cycle_start(false, 0);
     }
-    sweep_some(8);
+    pace_sweep();
+    pace_tell_due();
 }
 
+enum { TELL = 2 };              /* the rung where the program is told */
 struct ladder {
     unsigned rung;
     size_t size;
@@ -67,21 +85,38 @@ static bool relieve(struct ladder *l)
     switch (l->rung++) {
     case 0:
         if (gc_is_on())
-            cycle_wait(begun);
+            wait_mark(begun);
         sweep_finish();
         return true;
     case 1:
-        hgc_collect(HGC_WAIT);
+        collect();
         return true;
-    case 2:
+    case TELL:
+        if (pace_tell(HGC_PRESSURE_LAST)) {
+            collect();
+            return true;
+        }
+        l->rung++;
+        /* fall through */
+    case TELL + 1:
         if (!gc.cfg.oom)
             return false;
         gc.cfg.oom(l->size);
-        hgc_collect(HGC_WAIT);
+        collect();
         return true;
     default:
         return false;
     }
+}
+
+/* Where the limiter fails allocations, no collection is made on their account but for what the program itself lets go. */
+static bool refused(struct ladder *l)
+{
+    if (!pace_refuses(l->size))
+        return false;
+    if (l->rung < TELL)
+        l->rung = TELL;
+    return true;
 }
 
 static void *small_try(unsigned id)
@@ -106,6 +141,14 @@ static void *give_up(void)
     return NULL;
 }
 
+/* Maybe there is a cell in the blocks not swept yet. */
+static void *small_swept(unsigned id)
+{
+    while (!partial_any(id) && sweep_some(64)) {
+    }
+    return small_try(id);
+}
+
 static void *small_new(unsigned id)
 {
     hk_assert(task_may_wait());
@@ -113,17 +156,12 @@ static void *small_new(unsigned id)
         return give_up();
     pay();
     struct ladder l = {0, gc_classes[id % HGC_CLASSES].cell};
-    for (;;) {
-        void *p = small_try(id);
-        if (p)
+    do {
+        void *p;
+        if (!refused(&l) && ((p = small_try(id)) || (p = small_swept(id))))
             return p;
-        while (!partial_any(id) && sweep_some(64)) {    /* maybe there is one among those not swept yet */
-        }
-        if ((p = small_try(id)))
-            return p;
-        if (!relieve(&l))
-            return give_up();
-    }
+    } while (relieve(&l));
+    return give_up();
 }
 
 static void *large_new(unsigned kind, size_t size)
@@ -133,11 +171,12 @@ static void *large_new(unsigned kind, size_t size)
         return give_up();
     pay();
     struct ladder l = {0, size};
-    void *p;
-    while (!(p = large_take(kind, size)))
-        if (!relieve(&l))
-            return give_up();
-    return p;
+    do {
+        void *p;
+        if (!refused(&l) && (p = large_take(kind, size)))
+            return p;
+    } while (relieve(&l));
+    return give_up();
 }
 
 void *hgc_slow_new(uintptr_t id)

@@ -11,7 +11,8 @@ uint32_t hgc_phase __attribute__((section(".sdata.hgc_phase"))) = GC_OFF;
 
 bool cycle_due(void)
 {
-    return ld_rlx(&gc.automatic) && !gc_is_on() && ld_rlx(&gc.used) > ld_rlx(&gc.trigger);
+    return ld_rlx(&gc.automatic) && !gc_is_on()
+        && (ld_rlx(&gc.used) > ld_rlx(&gc.trigger) || ld_rlx(&gc.period_due));
 }
 
 bool cycle_quiet(void)
@@ -31,7 +32,7 @@ static void prepare(struct hart *h, void *arg)
 {
     (void)arg;
     struct gc_hart *g = gc_of(h);
-    g->marked_bytes = g->marked_objects = g->black_bytes = 0;
+    g->marked_bytes = g->marked_objects = g->black_bytes = g->stack_bytes = 0;
     g->worker_ns = 0;
     g->cycle_ns = hal_time_ns();
     g->restarts_at = hal_restarts(h->index);
@@ -52,6 +53,7 @@ static void begin(void)
     gc.times.used_start = gc.used;
     gc.times.trigger = gc.trigger;
     gc.times.wait1_ns = world_times.last_wait_ns;
+    pace_begin();
     root_prepare();
     if (gc.cfg.verify)
         verify_begin();
@@ -79,20 +81,6 @@ static void nothing(struct hart *h, void *arg)
     (void)h, (void)arg;
 }
 
-/* A simple rule until there is a pacer: the heap may grow by `percent` of what is live, never above the arena less an
- * eighth, and the next cycle starts half way there. */
-static void set_trigger(void)
-{
-    uintptr_t limit = gc.bytes - gc.bytes / 8, live = gc.live;
-    uintptr_t room = live < limit ? limit - live : 0;
-    uintptr_t grow = (uintptr_t)((uint64_t)live * gc.cfg.percent / 100);
-    if (grow > room)
-        grow = room;
-    uintptr_t least = gc.cfg.min_trigger, goal = live + grow, trigger = live + grow / 2;
-    st_rlx(&gc.goal, goal < least ? least : goal);
-    st_rlx(&gc.trigger, trigger < least ? least : trigger);
-}
-
 /* World stopped, everything marked. */
 static void finish(void)
 {
@@ -107,8 +95,8 @@ static void finish(void)
     gc.times.used_end = gc.used;
     gc.live = live < gc.bytes ? live : gc.bytes;
     st_rlx(&gc.used, gc.live);
-    set_trigger();
     sweep_begin();
+    pace_end(gc.times.quiet_ns);
     st_rlx(&gc.finished, gc.cycle);
     st_rlx(&hgc_phase, GC_OFF);
     sched_ticks(false);
@@ -127,6 +115,7 @@ static void end(void)
         world_start();
         return;
     }
+    gc.times.quiet_ns = stopped;
     gc.times.wait2_ns = world_times.last_wait_ns;
     st_rlx(&hgc_phase, GC_MARK_TERMINATION);
     if (gc.cfg.verify)

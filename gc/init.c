@@ -61,16 +61,16 @@ int hgc_init(const struct hgc_config *config)
         return HGC_EBUSY;
     if (!config || !config->base || config->size < SIZE_MIN || config->size > UINTPTR_MAX - 64 - (uintptr_t)config->base
         || config->size >> HGC_BLOCK_SHIFT >= NO_BLOCK
-        || config->percent > 10000 || config->min_trigger > config->size || !lay_out(config))
+        || (config->percent > PACE_PERCENT_MAX && config->percent != HGC_PERCENT_OFF) || config->limit > config->size
+        || (config->period_ns && config->period_ns < 1000000) || config->min_trigger > config->size || !lay_out(config))
         return HGC_EINVAL;
     gc.cfg = *config;
     if (!gc.cfg.percent)
-        gc.cfg.percent = 100;
+        gc.cfg.percent = PACE_PERCENT;
     if (!gc.cfg.min_trigger)
         gc.cfg.min_trigger = gc.bytes / 16;
     if (gc.cfg.min_trigger > gc.bytes - gc.bytes / 8)
         gc.cfg.min_trigger = gc.bytes - gc.bytes / 8;
-    gc.trigger = gc.goal = gc.cfg.min_trigger;
     gc.automatic = !gc.cfg.no_auto;
     gc.stress_left = gc.cfg.stress;
     gc.born_ns = hal_time_ns();
@@ -84,6 +84,7 @@ int hgc_init(const struct hgc_config *config)
     worker_init();
     task_hooks_set(&hooks);
     sweep_init();
+    pace_init();
     return HGC_OK;
 }
 

@@ -128,11 +128,19 @@ HAL_NO_SANITIZE static void clear_below(struct task *t)
         *(volatile uintptr_t *)p = 0;
 }
 
+static uintptr_t stack_used(const struct task *t)
+{
+    struct hal_roots r;
+    hal_ctx_roots(&t->ctx, &r);
+    return t->stack_hi - r.sp;
+}
+
 /* Scans a claimed task, gives it back, and closes its job. */
 static void scan_claimed(struct task *t)
 {
     if (ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle)) {
         task_each_word(t, mark_stack_word, NULL);
+        gc_self()->stack_bytes += stack_used(t);
         if (gc.cfg.verify)
             clear_below(t);
     }

@@ -29,6 +29,8 @@ void hgc_stats(struct hgc_stats *s)
     s->heap_peak = ld_rlx(&gc.peak);
     s->heap_live = ld_rlx(&gc.live);
     s->heap_trigger = ld_rlx(&gc.trigger);
+    s->heap_goal = ld_rlx(&gc.goal);
+    s->heap_limit = ld_rlx(&gc.limit);
     s->objects_marked = gc.objects_marked;
     s->metadata_bytes = gc.cfg.size - gc.bytes;
     s->blocks_free = ld_rlx(&gc.free_count);

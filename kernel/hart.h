@@ -42,7 +42,8 @@ struct hart {
 
     uint32_t switches;          /* owner; others peek: context switches */
     uint32_t steals;            /* owner; others peek: tasks taken from other harts' queues */
-    uint64_t idle_ns;           /* owner; others peek (torn on RV32: a figure, not a fact) */
+    uint32_t idle_us;           /* atomic: time asleep; owner writes; wraps after 71 minutes of it */
+    uint32_t idle_rest_ns;      /* owner: what is not a whole microsecond yet */
 
     _Alignas(HART_GC_OFFSET) unsigned char gc[HART_GC_SIZE];    /* the collector's struct gc_hart */
 };

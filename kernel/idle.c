@@ -31,6 +31,13 @@ void hart_wake_one(void)
     hal_crit_exit(c);
 }
 
+static void count_idle(struct hart *h, uint64_t ns)
+{
+    ns += h->idle_rest_ns;
+    own_add(&h->idle_us, (uint32_t)(ns / 1000));
+    h->idle_rest_ns = (uint32_t)(ns % 1000);
+}
+
 /* A task to run, or, after some sleep, NULL. */
 static struct task *take_or_sleep(struct hart *h)
 {
@@ -46,7 +53,7 @@ static struct task *take_or_sleep(struct hart *h)
     if (!h->passed_over) {      /* one that is about to be saved (K3) will not tell us: look again */
         uint64_t since = hal_time_ns();
         hal_wait();
-        h->idle_ns += hal_time_ns() - since;
+        count_idle(h, hal_time_ns() - since);
     }
     st_rlx(&h->asleep, 0);
     return next;
