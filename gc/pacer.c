@@ -7,7 +7,7 @@ enum {
     HIGH = 61,                  /* 95 % */
     LOW_DOWN = 8, LOW_UP = 2,
     MARK_SHARE = 4,             /* the background workers have one part in so many of the harts' time */
-    WORK_LEAST = 4096,          /* work that is taken to be left while a mark goes on */
+    LEFT = 32, LEFT_LEAST = 64, /* a mark that goes on has a 32nd of its work left, and some bytes */
 };
 
 /* ---- arithmetic -------------------------------------------------------------------------------------------------- */
@@ -134,7 +134,7 @@ static uint64_t stretched(const struct pacer *p, uint64_t used, uint64_t work, u
 uint32_t pacer_revise(struct pacer *p, uint64_t used, uint64_t work)
 {
     uint64_t expected = p->work, goal = stretched(p, used, work, &expected);
-    uint64_t left = most_of(less(expected, work), WORK_LEAST), room = most_of(less(goal, used), 1);
+    uint64_t left = most_of(less(expected, work), expected / LEFT + LEFT_LEAST), room = most_of(less(goal, used), 1);
     p->assist = (uint32_t)least_of(shifted(left) / room, UINT32_MAX);
     return p->assist;
 }
@@ -181,7 +181,10 @@ void limiter_init(struct limiter *l, uint32_t harts)
 void limiter_update(struct limiter *l, uint64_t gc_ns, uint64_t program_ns)
 {
     l->fill = least_of(less(add(l->fill, gc_ns), program_ns), l->capacity);
-    l->limiting = l->fill == l->capacity;
+    if (l->fill == l->capacity)
+        l->limiting = true;
+    else if (l->fill <= l->capacity - l->capacity / 8)
+        l->limiting = false;
 }
 
 bool pacer_refuses(const struct pacer *p, bool limiting, uint64_t used, uint64_t size)

@@ -74,7 +74,8 @@ void pacer_end(struct pacer *p, const struct pacer_cycle *c);
 uint64_t pacer_sweep_step(const struct pacer *p, uint64_t used, uint64_t blocks);
 
 /* The limiter: a bucket that the collector's time fills and the program's empties.  While it is full the collector has had
- * more than half of the time, by a second of each hart.  It saves no credit: an idle hour buys no second of collecting. */
+ * more than half of the time, by a second of each hart.  It saves no credit: an idle hour buys no second of collecting.  It
+ * limits until an eighth has run out again: a bucket that is full to the brim would forget what spills over. */
 struct limiter {
     uint64_t fill, capacity;    /* ns */
     bool limiting;
