@@ -34,12 +34,14 @@ void hgc_fail_alloc(unsigned n, unsigned count)
     st_rlx(&gc.fail_count, n ? count : 0);
 }
 
-/* The heap is a quarter of the way from its goal to the end of the arena.  Tasks that want a new run now wait until the mark
- * ends, which their harts then work on: a heap that has been full once is left with a few live cells in every block. */
+/* The heap is a quarter of the way from its goal to a seventh above the limit (by default the end of the arena).  Tasks that
+ * want a new run now wait until the mark ends, which their harts then work on: a heap that has been full once is left with a
+ * few live cells in every block. */
 static bool far_over(void)
 {
-    uintptr_t goal = ld_rlx(&gc.goal);
-    return gc_is_on() && !pace_limiting() && ld_rlx(&gc.used) > goal + (gc.bytes - goal) / 4;
+    uintptr_t goal = ld_rlx(&gc.goal), limit = ld_rlx(&gc.limit), seventh = limit / 7;
+    uintptr_t top = limit < gc.bytes - seventh ? limit + seventh : gc.bytes;
+    return gc_is_on() && !pace_limiting() && ld_rlx(&gc.used) > goal + (top > goal ? (top - goal) / 4 : 0);
 }
 
 static void wait_mark(uint32_t cycle)
@@ -76,7 +78,18 @@ enum { TELL = 2 };              /* the rung where the program is told */
 struct ladder {
     unsigned rung;
     size_t size;
+    bool refused;
 };
+
+/* The program may have let something go.  Where the limiter fails allocations it gets one collection a rung for that, until
+ * the limiter stops: one for each allocation would be what it is there to end. */
+static bool chance(const struct ladder *l, unsigned rung)
+{
+    if (l->refused && amo_or_rlx(&gc.chances, 1u << rung) & (1u << rung))
+        return false;
+    collect();
+    return true;
+}
 
 /* Does the next thing that may free memory.  False: nothing is left to try. */
 static bool relieve(struct ladder *l)
@@ -92,28 +105,26 @@ static bool relieve(struct ladder *l)
         collect();
         return true;
     case TELL:
-        if (pace_tell(HGC_PRESSURE_LAST)) {
-            collect();
+        if (pace_tell(HGC_PRESSURE_LAST) && chance(l, TELL))
             return true;
-        }
         l->rung++;
         /* fall through */
     case TELL + 1:
         if (!gc.cfg.oom)
             return false;
         gc.cfg.oom(l->size);
-        collect();
-        return true;
+        return chance(l, TELL + 1);
     default:
         return false;
     }
 }
 
-/* Where the limiter fails allocations, no collection is made on their account but for what the program itself lets go. */
+/* Once refused, it is not enough that a collection made room for this one: it must have gained something. */
 static bool refused(struct ladder *l)
 {
-    if (!pace_refuses(l->size))
+    if (!pace_refuses(l->refused ? SIZE_MAX : l->size))
         return false;
+    l->refused = true;
     if (l->rung < TELL)
         l->rung = TELL;
     return true;
@@ -155,7 +166,7 @@ static void *small_new(unsigned id)
     if (!gc_kinds[id / HGC_CLASSES].used || told_to_fail())
         return give_up();
     pay();
-    struct ladder l = {0, gc_classes[id % HGC_CLASSES].cell};
+    struct ladder l = {.size = gc_classes[id % HGC_CLASSES].cell};
     do {
         void *p;
         if (!refused(&l) && ((p = small_try(id)) || (p = small_swept(id))))
@@ -170,7 +181,7 @@ static void *large_new(unsigned kind, size_t size)
     if (told_to_fail() || size > gc.bytes)
         return give_up();
     pay();
-    struct ladder l = {0, size};
+    struct ladder l = {.size = size};
     do {
         void *p;
         if (!refused(&l) && (p = large_take(kind, size)))

@@ -132,6 +132,9 @@ struct gc {
     struct pacer pacer;         /* pace_lock, or world stopped */
     struct limiter limiter;     /* the same */
     uint32_t limiter_us;        /* the same: when the limiter last looked */
+    struct pace_sums {
+        uint32_t idle, worker, stopped;     /* microseconds, of all harts */
+    } limiter_sums;             /* the same: as they were then */
     uint32_t limiter_assist_us; /* atomic: tasks' time spent on assists or waiting, since then */
     uint32_t assist_us;         /* atomic: since the mark began */
     uintptr_t trigger;          /* atomic: a cycle starts when the heap passes it */
@@ -140,6 +143,7 @@ struct gc {
     uint32_t assist_ratio;      /* atomic: work per byte, PACER_SHIFT fractional bits */
     uintptr_t revise_at;        /* atomic: bytes in use from which on it is out of date */
     uint32_t limiting;          /* atomic: the limiter's answer */
+    uint32_t chances;           /* atomic: rungs of alloc.c that had their collection while it limits */
     uintptr_t sweep_from;       /* atomic: bytes in use when the sweep was paced */
     uintptr_t sweep_step;       /* atomic: bytes allocated per block swept, since then */
     uint32_t sweep_first;       /* atomic: blocks swept by then */

@@ -62,14 +62,10 @@ static void publish_assist(uintptr_t used)
 
 /* ---- the limiter ------------------------------------------------------------------------------------------------- */
 
-struct sums {
-    uint32_t idle, worker, stopped;
-};
-
 /* Microseconds since the start; the unsigned 32-bit sums wrap as their terms do. */
-static struct sums sums(void)
+static struct pace_sums sums(void)
 {
-    struct sums s = {.stopped = (uint32_t)(gc.pause_total / 1000) * hal_hart_count()};
+    struct pace_sums s = {.stopped = (uint32_t)(gc.pause_total / 1000) * hal_hart_count()};
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         s.idle += ld_rlx(&hal_hart(i)->idle_us);
         s.worker += (uint32_t)ld_rlx(&gc_of(hal_hart(i))->worker_us);
@@ -82,26 +78,28 @@ static uint32_t over(uint32_t a, uint32_t b)
     return a > b ? a - b : 0;
 }
 
-/* The window since the last look.  In a mark a quarter of the harts' time counts as the collector's, used or not; what
- * workers had beyond it was idle time.  Verify mode spends its time in stops, so its figures say nothing. */
-static void limiter_look(bool on)
+/* The window since the last look.  Tasks have had what was neither idle nor the workers'; of the workers' time a third of
+ * that counts, the rest they would not have had if there had been more to do.  Verify mode spends its time in stops, so its
+ * figures say nothing. */
+static void limiter_look(void)
 {
-    static struct sums last;
-    uint32_t now = now_us(), wall = now - gc.limiter_us, harts = hal_hart_count();
+    uint32_t now = now_us(), wall = now - gc.limiter_us, all = wall * hal_hart_count();
     if (gc.cfg.verify || wall < WINDOW_US)
         return;
-    struct sums s = sums();
-    uint32_t assist = amo_swap_rlx(&gc.limiter_assist_us, 0), total = wall * harts, share = on ? total / 4 : 0;
-    uint32_t spare = over(s.worker - last.worker, share), gc_us = share + assist + (s.stopped - last.stopped);
-    total = over(total, s.idle - last.idle + spare);
-    last = s;
+    struct pace_sums s = sums(), was = gc.limiter_sums;
+    gc.limiter_sums = s;
     gc.limiter_us = now;
+    uint32_t worker = s.worker - was.worker, assist = amo_swap_rlx(&gc.limiter_assist_us, 0);
+    uint32_t tasks = over(all, s.idle - was.idle + worker), share = tasks / 3 < worker ? tasks / 3 : worker;
+    uint64_t gc_us = (uint64_t)share + assist + (s.stopped - was.stopped);
     if (wall > FORGET_US)
-        limiter_init(&gc.limiter, harts);
+        limiter_init(&gc.limiter, hal_hart_count());
     else
-        limiter_update(&gc.limiter, (uint64_t)gc_us * 1000, (uint64_t)over(total, gc_us) * 1000);
+        limiter_update(&gc.limiter, (gc_us < all ? gc_us : all) * 1000, (uint64_t)over(tasks, assist) * 1000);
     if (gc.limiter.limiting)
         amo_or_rlx(&gc.pressure_due, 1u << HGC_PRESSURE_HARD);
+    else
+        st_rlx(&gc.chances, 0);
     st_rlx(&gc.limiting, gc.limiter.limiting);
 }
 
@@ -125,7 +123,7 @@ void pace_assisted(uint64_t ns)
 
 void pace_begin(void)
 {
-    limiter_look(false);
+    limiter_look();
     st_rlx(&gc.assist_us, 0);
     st_rlx(&gc.period_due, 0);
     st_rlx(&gc.started_ms, (uint32_t)(hal_time_ns() >> MS_SHIFT));
@@ -140,7 +138,7 @@ void pace_revise(void)
     hal_crit_t c = spin_lock_crit(&gc.pace_lock);
     uintptr_t used = ld_rlx(&gc.used);
     if (gc_is_on() && used >= ld_rlx(&gc.revise_at)) {
-        limiter_look(true);
+        limiter_look();
         pacer_revise(&gc.pacer, used, marked());
         publish_assist(used);
     }
@@ -184,7 +182,7 @@ void pace_end(uint64_t marked_until)
         c.stacks += g->stack_bytes;
         c.mark_ns += g->worker_ns;
     }
-    limiter_look(true);
+    limiter_look();
     pacer_end(&gc.pacer, &c);
     publish();
     pressure();
