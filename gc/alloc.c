@@ -2,7 +2,8 @@
 /*
  * Allocation, slow path and running out.  The ladder when there is no block: sweep what is left; wait for the cycle that
  * runs; a whole collection that begins after the failure (all tasks that wait share it); the program's oom handler; NULL.
- * Each rung is climbed at most once an allocation, so it never hangs.
+ * Each rung is climbed at most once an allocation, so it never hangs.  Before the handler the program is told the last level
+ * of pressure.  When the limiter limits, the ladder begins there (pacer_refuses).
  */
 #include "gc/gc_internal.h"
 
@@ -33,9 +34,24 @@ void hgc_fail_alloc(unsigned n, unsigned count)
     st_rlx(&gc.fail_count, n ? count : 0);
 }
 
-/* A cycle if it is time for one; a few swept blocks for each new run, so that the sweep keeps up with allocation. */
+static void wait_mark(uint32_t cycle)
+{
+    uint64_t since = hal_time_ns();
+    cycle_wait(cycle);
+    pace_assisted(hal_time_ns() - since);
+}
+
+static void collect(void)
+{
+    uint64_t since = hal_time_ns();
+    hgc_collect(HGC_WAIT);
+    pace_assisted(hal_time_ns() - since);
+}
+
+/* A task's debt; a cycle if it is time for one; the sweep's share of each new run; what the program must be told. */
 static void pay(void)
 {
+    pace_revise();
     assist();
     if (gc.cfg.stress && amo_add_rlx(&gc.stress_left, -1) == 1) {
         st_rlx(&gc.stress_left, gc.cfg.stress);
@@ -43,13 +59,26 @@ static void pay(void)
     } else if (cycle_due()) {
         cycle_start(HGC_START, false, 0);
     }
-    sweep_some(8);
+    pace_sweep();
+    pace_tell_due();
 }
 
+enum { TELL = 2 };              /* the rung where the program is told */
 struct ladder {
     unsigned rung;
     size_t size;
+    bool refused;
 };
+
+/* The program may have let something go.  Where the limiter fails allocations it gets one collection a rung for that, until
+ * the limiter stops: one for each allocation would be what it is there to end. */
+static bool chance(const struct ladder *l, unsigned rung)
+{
+    if (l->refused && amo_or_rlx(&gc.chances, 1u << rung) & (1u << rung))
+        return false;
+    collect();
+    return true;
+}
 
 /* Does the next thing that may free memory.  False: nothing is left to try. */
 static bool relieve(struct ladder *l)
@@ -58,21 +87,36 @@ static bool relieve(struct ladder *l)
     switch (l->rung++) {
     case 0:
         if (gc_is_on())
-            cycle_wait(begun);
+            wait_mark(begun);
         sweep_finish();
         return true;
     case 1:
-        hgc_collect(HGC_WAIT);
+        collect();
         return true;
-    case 2:
+    case TELL:
+        if (pace_tell(HGC_PRESSURE_LAST) && chance(l, TELL))
+            return true;
+        l->rung++;
+        /* fall through */
+    case TELL + 1:
         if (!gc.cfg.oom)
             return false;
         gc.cfg.oom(l->size);
-        hgc_collect(HGC_WAIT);
-        return true;
+        return chance(l, TELL + 1);
     default:
         return false;
     }
+}
+
+/* Once refused, it is not enough that a collection made room for this one: it must have gained something. */
+static bool refused(struct ladder *l)
+{
+    if (!pace_refuses(l->refused ? SIZE_MAX : l->size))
+        return false;
+    l->refused = true;
+    if (l->rung < TELL)
+        l->rung = TELL;
+    return true;
 }
 
 static void *small_try(unsigned id)
@@ -97,24 +141,27 @@ static void *give_up(void)
     return NULL;
 }
 
+/* Maybe there is a cell in the blocks not swept yet. */
+static void *small_swept(unsigned id)
+{
+    while (!partial_any(id) && sweep_some(64)) {
+    }
+    return small_try(id);
+}
+
 static void *small_new(unsigned id)
 {
     hk_assert(task_may_wait());
     if (!gc_kinds[id / HGC_CLASSES].used || told_to_fail())
         return give_up();
     pay();
-    struct ladder l = {0, gc_classes[id % HGC_CLASSES].cell};
-    for (;;) {
-        void *p = small_try(id);
-        if (p)
+    struct ladder l = {.size = gc_classes[id % HGC_CLASSES].cell};
+    do {
+        void *p;
+        if (!refused(&l) && ((p = small_try(id)) || (p = small_swept(id))))
             return p;
-        while (!partial_any(id) && sweep_some(64)) {    /* maybe there is one among those not swept yet */
-        }
-        if ((p = small_try(id)))
-            return p;
-        if (!relieve(&l))
-            return give_up();
-    }
+    } while (relieve(&l));
+    return give_up();
 }
 
 static void *large_new(unsigned kind, size_t size)
@@ -123,13 +170,15 @@ static void *large_new(unsigned kind, size_t size)
     if (told_to_fail() || size > gc.bytes)
         return give_up();
     pay();
-    struct ladder l = {0, size};
-    void *p;
-    while (!(p = large_take(kind, size)))
-        if (!relieve(&l))
-            return give_up();
-    assist_charge(size);
-    return p;
+    struct ladder l = {.size = size};
+    do {
+        void *p;
+        if (!refused(&l) && (p = large_take(kind, size))) {
+            assist_charge(size);
+            return p;
+        }
+    } while (relieve(&l));
+    return give_up();
 }
 
 void *hgc_slow_new(uintptr_t id)

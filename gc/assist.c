@@ -24,28 +24,7 @@ static struct spinlock lock;
 static struct payee *first, *last;      /* lock; first is atomic for peeking */
 static uintptr_t pool;                  /* atomic: work done by workers that nobody has taken yet */
 
-enum { RATIO_ONE = 1024, RATIO_MAX = 64 * RATIO_ONE, BATCH = 4 };
-
-/* ---- what a byte costs ------------------------------------------------------------------------------------------- */
-
-static uintptr_t work_done(void)
-{
-    uintptr_t done = 0;
-    for (unsigned i = 0; i < hal_hart_count(); i++)
-        done += hart_work(gc_of(hal_hart(i)));
-    return done;
-}
-
-/* Work for a byte, in 1/1024: what is left to mark for what is left to allocate until the goal. */
-static uintptr_t ratio(void)
-{
-    uintptr_t done = work_done(), used = ld_rlx(&gc.used), goal = ld_rlx(&gc.goal);
-    uintptr_t left = done < gc.work_expected ? gc.work_expected - done
-                   : done < gc.times.used_start ? gc.times.used_start - done : HGC_BLOCK;
-    uintptr_t room = used < goal ? goal - used : 1;
-    uint64_t r = (uint64_t)left * RATIO_ONE / room;
-    return r > RATIO_MAX ? RATIO_MAX : (uintptr_t)r;
-}
+enum { BATCH = 4 };     /* waiters that are paid in one critical section */
 
 /* ---- the queue --------------------------------------------------------------------------------------------------- */
 
@@ -185,28 +164,36 @@ static uintptr_t mark_for(uintptr_t work, bool *dry)
     return done;
 }
 
+/* Marks so much, or waits until others have.  What it did more than that is credit. */
+static void work_off(struct task *t, uintptr_t work, uint32_t ratio)
+{
+    while (work && gc_is_on()) {
+        bool dry;
+        uintptr_t done = mark_for(work, &dry);
+        if (done >= work) {
+            t->gc_balance += (intptr_t)(((uint64_t)(done - work) << PACER_SHIFT) / ratio);
+            return;
+        }
+        work -= done;
+        if (dry) {
+            wait_for_pay(work);
+            return;
+        }
+    }
+}
+
 void assist(void)
 {
     struct task *t = task_self();
-    while (gc_is_on() && balance(t) < 0) {
-        uintptr_t debt = (uintptr_t)-t->gc_balance, r = ratio();
-        uintptr_t work = (uintptr_t)((uint64_t)debt * r / RATIO_ONE);
-        t->gc_balance = 0;
-        if (!work)
-            return;
-        work -= take_from_pool(work);
-        while (work && gc_is_on()) {
-            bool dry;
-            uintptr_t done = mark_for(work, &dry);
-            if (done >= work) {
-                t->gc_balance += (intptr_t)((uint64_t)(done - work) * RATIO_ONE / r);
-                return;
-            }
-            work -= done;
-            if (dry) {
-                wait_for_pay(work);
-                return;
-            }
-        }
-    }
+    if (!gc_is_on() || balance(t) >= 0 || pace_limiting())
+        return;
+    uint32_t ratio = pace_ratio();
+    uintptr_t work = (uintptr_t)pacer_scale((uint64_t)-t->gc_balance, ratio, 1u << PACER_SHIFT);
+    t->gc_balance = 0;
+    work -= work ? take_from_pool(work) : 0;
+    if (!work)
+        return;
+    uint64_t since = hal_time_ns();
+    work_off(t, work, ratio);
+    pace_assisted(hal_time_ns() - since);
 }

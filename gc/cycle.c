@@ -11,7 +11,8 @@ uint32_t hgc_phase __attribute__((section(".sdata.hgc_phase"))) = GC_OFF;
 
 bool cycle_due(void)
 {
-    return ld_rlx(&gc.automatic) && !gc_is_on() && ld_rlx(&gc.used) > ld_rlx(&gc.trigger);
+    return ld_rlx(&gc.automatic) && !gc_is_on()
+        && (ld_rlx(&gc.used) > ld_rlx(&gc.trigger) || ld_rlx(&gc.period_due));
 }
 
 bool cycle_quiet(void)
@@ -63,6 +64,7 @@ static void begin(enum hgc_mode mode, bool forced)
         sched_gate(true);
     worker_prepare(mode >= HGC_FORCE);
     assist_begin();
+    pace_begin();
     root_prepare();
     unbarriered_begin();
     if (gc.cfg.verify)
@@ -94,30 +96,15 @@ static void nothing(struct hart *h, void *arg)
     (void)h, (void)arg;
 }
 
-/* A simple rule until there is a pacer: the heap may grow by `percent` of what is live, never above the arena less an
- * eighth, and the next cycle starts half way there. */
-static void set_trigger(void)
-{
-    uintptr_t limit = gc.bytes - gc.bytes / 8, live = gc.live;
-    uintptr_t room = live < limit ? limit - live : 0;
-    uintptr_t grow = (uintptr_t)((uint64_t)live * gc.cfg.percent / 100);
-    if (grow > room)
-        grow = room;
-    uintptr_t least = gc.cfg.min_trigger, goal = live + grow, trigger = live + grow / 2;
-    st_rlx(&gc.goal, goal < least ? least : goal);
-    st_rlx(&gc.trigger, trigger < least ? least : trigger);
-}
-
 /* World stopped, everything marked. */
 static void finish(void)
 {
     uintptr_t live = 0;
-    gc.objects_marked = gc.scan_heap = gc.scan_stacks = gc.scan_roots = gc.work_expected = 0;
+    gc.objects_marked = gc.scan_heap = gc.scan_stacks = gc.scan_roots = 0;
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         struct gc_hart *g = gc_of(hal_hart(i));
         live += g->marked_bytes + g->black_bytes;
         gc.objects_marked += g->marked_objects;
-        gc.work_expected += hart_work(g);
         gc.scan_heap += g->scan_heap;
         gc.scan_stacks += g->scan_stacks;
         gc.scan_roots += g->scan_roots;
@@ -127,8 +114,8 @@ static void finish(void)
     gc.live = live < gc.bytes ? live : gc.bytes;
     st_rlx(&gc.used, gc.live);
     gc.forced += gc.forced_now;
-    set_trigger();
     sweep_begin();
+    pace_end(gc.times.quiet_ns);
     st_rlx(&gc.finished, gc.cycle);
     st_rlx(&hgc_phase, GC_OFF);
     sched_ticks(false);
@@ -150,6 +137,7 @@ static void end(void)
         world_start();
         return;
     }
+    gc.times.quiet_ns = stopped;
     gc.times.wait2_ns = world_times.last_wait_ns;
     st_rlx(&hgc_phase, GC_MARK_TERMINATION);
     if (gc.cfg.verify)

@@ -18,6 +18,7 @@
 #define GC_INTERNAL_H
 
 #include "gc/hgc.h"
+#include "gc/pacer.h"
 #include "hal/hal.h"
 #include "kernel/hart.h"
 #include "kernel/hk.h"
@@ -125,13 +126,36 @@ struct gc {
     enum hgc_mode mode;         /* of the cycle that runs; world stopped */
     uint32_t dedicated;         /* atomic: dedicated workers that are missing */
     unsigned fraction;          /* of each hart's time for its fractional worker, in 1/1024; world stopped */
-    uintptr_t work_expected;    /* of the cycle that runs: the last one's; world stopped */
     uintptr_t used;             /* atomic: see hgc_stats.heap_used */
     uintptr_t peak;             /* atomic, racy: a figure */
-    uintptr_t trigger;          /* atomic */
-    uintptr_t goal;             /* atomic: the heap should not grow above it */
     uintptr_t live;             /* world stopped */
     uint32_t automatic;         /* atomic: may cycles start by themselves? */
+
+    /* pace.c */
+    struct spinlock pace_lock;
+    struct pacer pacer;         /* pace_lock, or world stopped */
+    struct limiter limiter;     /* the same */
+    uint32_t limiter_us;        /* the same: when the limiter last looked */
+    struct pace_sums {
+        uint32_t idle, worker, stopped;     /* microseconds, of all harts */
+    } limiter_sums;             /* the same: as they were then */
+    uint32_t limiter_assist_us; /* atomic: tasks' time spent on assists or waiting, since then */
+    uint32_t assist_us;         /* atomic: since the mark began */
+    uintptr_t trigger;          /* atomic: a cycle starts when the heap passes it */
+    uintptr_t goal;             /* atomic: the heap should not grow above it */
+    uintptr_t limit;            /* atomic: never the goal above it */
+    uint32_t assist_ratio;      /* atomic: work per byte, PACER_SHIFT fractional bits */
+    uintptr_t revise_at;        /* atomic: bytes in use from which on it is out of date */
+    uint32_t limiting;          /* atomic: the limiter's answer */
+    uint32_t chances;           /* atomic: rungs of alloc.c that had their collection while it limits */
+    uintptr_t sweep_from;       /* atomic: bytes in use when the sweep was paced */
+    uintptr_t sweep_step;       /* atomic: bytes allocated per block swept, since then */
+    uint32_t sweep_first;       /* atomic: blocks swept by then */
+    uint32_t pressure_due;      /* atomic: levels (bits) that the next allocating task tells */
+    uint32_t pressure_told;     /* atomic: levels told in this cycle */
+    uint32_t started_ms;        /* atomic: when the last cycle began */
+    uint32_t period_due;        /* atomic: none has begun for the whole period */
+    struct hk_timer period_timer;
 
     /* root.c */
     struct spinlock root_lock;
@@ -174,7 +198,7 @@ struct gc {
 
     /* trace, statistics: written under start_lock or in the stops */
     struct gc_times {
-        uint64_t start_ns, mark_ns, end_ns;     /* start requested, mark began, mark ended */
+        uint64_t start_ns, mark_ns, quiet_ns, end_ns;   /* start requested, mark began, nothing left to mark, over */
         uint64_t stop1_ns, stop2_ns, wait1_ns, wait2_ns;
         uintptr_t used_start, used_end, trigger;
     } times;
@@ -462,6 +486,34 @@ void sweep_begin(void);         /* world stopped */
 bool sweep_some(unsigned blocks);       /* false: none left to take */
 void sweep_finish(void);        /* until every block has been swept; task */
 bool sweep_done(void);
+
+/* ---- pacing: pace.c over pacer.c --------------------------------------------------------------------------------- */
+/*
+ * What an assist needs, all of it in single words that any context reads without a lock:
+ *   pace_ratio()    work (bytes, see hart_work) owed for each byte allocated in a mark,
+ *                   PACER_SHIFT fractional bits; 0 outside a mark.  debt = ((uint64_t)bytes * pace_ratio()) >> PACER_SHIFT.
+ *                   Saturates at 65,535 work per byte: the heap is at its goal, and who allocates does all of the rest.
+ *   pace_limiting() the collector has had more than half of the time: nobody assists or waits for the mark, debts are
+ *                   forgotten, workers keep their quarter.
+ *   pace_revise()   brings the ratio up to date; cheap while the heap has not grown since.  Slow paths call it.
+ *   pace_assisted() counts a task's time spent on assisting or on waiting for work to be done: rate of the program, the
+ *                   trigger's lower bound and the limiter live on it.  The workers' times count no assists.
+ */
+enum { PACE_PERCENT = 100, PACE_PERCENT_MAX = 10000, PACE_PERIOD_MIN_NS = 1000000, SWEEP_PIECE = 8 };
+static inline uint32_t pace_ratio(void) { return ld_rlx(&gc.assist_ratio); }
+static inline bool pace_limiting(void) { return ld_rlx(&gc.limiting) != 0; }
+void pace_init(void);
+void pace_begin(void);          /* world stopped, before the phase is MARK */
+void pace_end(uint64_t marked_until);   /* world stopped, live and used are known, the sweep has begun */
+void pace_revise(void);         /* outside the pacer's own lock; any */
+void pace_assisted(uint64_t ns);        /* any */
+/* Shall an allocation of so many bytes fail without a collection of its own?  Any. */
+bool pace_refuses(size_t size);
+/* Sweeps what the heap's growth since the mark owes, so that the sweep is over before the trigger.  Task. */
+void pace_sweep(void);
+/* Tells the program a level, and those below it, each once a cycle.  False: nobody was told anything.  Task. */
+bool pace_tell(enum hgc_pressure level);
+void pace_tell_due(void);       /* what the last cycle or the limiter has found; task */
 
 size_t verify_bytes(uint32_t nblocks);
 void verify_init(uintptr_t *memory);     /* verify_bytes of it */

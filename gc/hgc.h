@@ -75,20 +75,36 @@ const char *hgc_strerror(int error);
 
 /* ---- setting up -------------------------------------------------------------------------------------------------- */
 
+/* How tight memory is, told by hgc_config.pressure.  `limit` is the one set, or its default. */
+enum hgc_pressure {
+    HGC_PRESSURE_SOFT,          /* more than 3/4 of the limit was live after a cycle */
+    HGC_PRESSURE_HARD,          /* more than 7/8 was, or the limiter limits: the collector has had half of the time */
+    HGC_PRESSURE_LAST,          /* an allocation is about to fail */
+};
+#define HGC_PERCENT_OFF UINT32_MAX      /* cycles start only for the limit's sake, by time, and on request */
+#define HGC_PERIOD_OFF UINT64_MAX
+
 /* Zero means the default in every field but base and size. */
 struct hgc_config {
     void *base;                 /* the arena: memory that only the collector uses; any alignment */
     size_t size;                /* its bytes; 64 KiB at least.  Descriptors take 3.2 % of it (RV32 5.6 %) */
-    unsigned percent;           /* a cycle starts so that the heap grows by about this much over what was live; 100 */
+    unsigned percent;           /* the heap may grow by this much over what was live, stacks and roots counted: 1 to 10000,
+                                   or HGC_PERCENT_OFF; 100 */
+    size_t limit;               /* bytes in use that the goal never exceeds, whatever percent says, 64 KiB at least; 7/8 of the arena */
     size_t min_trigger;         /* no cycle below this many bytes in use; default 1/16 of the arena */
     void (*oom)(size_t size);   /* called in the task whose allocation is about to return NULL, after a full collection
                                    did not help; may free roots: then it is tried once more.  Default: none */
+    void (*pressure)(enum hgc_pressure level, size_t live, size_t limit);
+                                /* called in a task's allocation, each level at most once a cycle, lower ones first; `live`
+                                   is what the last cycle left.  May drop references and allocate; after LAST the
+                                   allocation collects and tries once more, then `oom` is called.  Default: none */
+    uint64_t period_ns;         /* a cycle starts when none has for so long, to the millisecond; 2 minutes; HGC_PERIOD_OFF:
+                                   never for time's sake */
     bool trace;                 /* print a line a cycle (docs/trace.md) */
     bool verify;                /* after each mark, mark again with the world stopped and compare (I10); takes 1/30 of
                                    the arena (RV32 1/16); a missed object is a panic that names the path to it */
     unsigned stress;            /* start a cycle every this many allocations; every allocation takes the slow path; 0: off */
     bool no_auto;               /* never start a cycle by itself: only hgc_collect does, and running out of memory */
-    size_t limit;               /* bytes in use that the heap should not pass, 64 KiB at least; 0: the arena alone limits */
     unsigned stoptheworld;      /* 0: concurrent; 1: the program stands still while marking runs; 2: and while sweeping runs */
     bool clobber;               /* fill what is freed with HGC_CLOBBER as it is swept: one who still uses it is found out.
                                    Costs a store a word that is freed; a small block's in one critical section */
@@ -350,6 +366,16 @@ enum hgc_mode {
 int hgc_collect(enum hgc_mode mode);
 /* Turns automatic cycles off and on again. Returns the old setting.  Any context. */
 bool hgc_set_auto(bool on);
+/* Sets config.percent while the program runs, as Go's SetGCPercent; 0: the default; more than 10000 counts as that many;
+ * HGC_PERCENT_OFF.  Goal, trigger, assists and sweep follow at once.  Returns the old setting.  Any context.
+ * Cost: a few divisions with interrupts off. */
+unsigned hgc_set_percent(unsigned percent);
+/* Sets config.limit while the program runs, as Go's SetMemoryLimit, but of the heap alone; 0: the default; at most the
+ * heap's size.  When the live heap does not fit below it the collector runs all the time, until it has had half of all
+ * time by more than a second a hart; then tasks are not held up by it any longer, and an allocation above a limit that is
+ * 7/8 full of live objects fails.  The limit is no wall: a heap with less in it may pass it for a while.  Returns the old
+ * setting.  Any context. */
+size_t hgc_set_limit(size_t bytes);
 /* For tests: the n-th slow-path allocation from now, and `count - 1` after it, return NULL; n = 0: none.  Any context. */
 void hgc_fail_alloc(unsigned n, unsigned count);
 
@@ -380,7 +406,7 @@ struct hgc_stats {
     uint64_t heap_live;         /* bytes marked by the last cycle */
     uint64_t heap_goal;         /* what heap_used should not pass before the next cycle has ended */
     uint64_t heap_trigger;      /* the next cycle starts when heap_used passes this */
-    uint64_t heap_limit;        /* the setting `limit`; 0: none */
+    uint64_t heap_limit;        /* which is never above this */
     uint64_t percent;           /* the setting `percent` */
 
     /* allocation.  An object counts with its whole cell or blocks.  Cells are counted as their run is handed out; objects_now

@@ -93,12 +93,11 @@ int hgc_init(const struct hgc_config *config)
         || config->size >> HGC_BLOCK_SHIFT >= NO_BLOCK || !settle(config) || !lay_out(&gc.cfg))
         return HGC_EINVAL;
     if (!gc.cfg.percent)
-        gc.cfg.percent = 100;
+        gc.cfg.percent = PACE_PERCENT;
     if (!gc.cfg.min_trigger)
         gc.cfg.min_trigger = gc.bytes / 16;
     if (gc.cfg.min_trigger > gc.bytes - gc.bytes / 8)
         gc.cfg.min_trigger = gc.bytes - gc.bytes / 8;
-    gc.trigger = gc.goal = gc.cfg.min_trigger;
     gc.automatic = !gc.cfg.no_auto;
     gc.stress_left = gc.cfg.stress;
     gc.born_ns = hal_time_ns();
@@ -112,6 +111,7 @@ int hgc_init(const struct hgc_config *config)
     worker_init();
     task_hooks_set(&hooks);
     sweep_init();
+    pace_init();
     return HGC_OK;
 }
 

@@ -15,20 +15,21 @@ struct setting {
     uint64_t least, most;       /* 0 is allowed beside them, as the default, if `zero` */
     bool zero;
     size_t offset;
+    uint64_t in_struct;         /* allowed there beside the others; 0: nothing */
 };
 #define FIELD(name) offsetof(struct hgc_config, name)
 
 static const struct setting settings[] = {
-    { "gctrace", SWITCH, 0, 1, true, FIELD(trace) },
-    { "stoptheworld", NUMBER, 0, 2, true, FIELD(stoptheworld) },
-    { "verify", SWITCH, 0, 1, true, FIELD(verify) },
-    { "clobber", SWITCH, 0, 1, true, FIELD(clobber) },
-    { "noauto", SWITCH, 0, 1, true, FIELD(no_auto) },
-    { "stress", NUMBER, 0, UINT32_MAX, true, FIELD(stress) },
-    { "percent", NUMBER, 1, 10000, true, FIELD(percent) },
-    { "mintrigger", SIZE, 0, SIZE_MAX, true, FIELD(min_trigger) },
-    { "limit", SIZE, HGC_ARENA_MIN, SIZE_MAX, true, FIELD(limit) },
-    { "harts", KERNELS, 1, HK_MAX_HARTS, false, 0 },
+    { "gctrace", SWITCH, 0, 1, true, FIELD(trace), 0 },
+    { "stoptheworld", NUMBER, 0, 2, true, FIELD(stoptheworld), 0 },
+    { "verify", SWITCH, 0, 1, true, FIELD(verify), 0 },
+    { "clobber", SWITCH, 0, 1, true, FIELD(clobber), 0 },
+    { "noauto", SWITCH, 0, 1, true, FIELD(no_auto), 0 },
+    { "stress", NUMBER, 0, UINT32_MAX, true, FIELD(stress), 0 },
+    { "percent", NUMBER, 1, PACE_PERCENT_MAX, true, FIELD(percent), HGC_PERCENT_OFF },
+    { "mintrigger", SIZE, 0, SIZE_MAX, true, FIELD(min_trigger), 0 },
+    { "limit", SIZE, HGC_ARENA_MIN, SIZE_MAX, true, FIELD(limit), 0 },
+    { "harts", KERNELS, 1, HK_MAX_HARTS, false, 0, 0 },
 };
 enum { SETTINGS = sizeof settings / sizeof *settings };
 
@@ -128,7 +129,7 @@ bool settings_valid(const struct hgc_config *c, char *error, size_t n)
     for (const struct setting *s = settings; s < settings + SETTINGS; s++) {
         char word[48];
         uint64_t v = s->type == KERNELS ? s->least : get(c, s);
-        if (in_range(s, v))
+        if (in_range(s, v) || (s->in_struct && v == s->in_struct))
             continue;
         int length = hk_snprintf(word, sizeof word, "%s=%llu", s->name, (unsigned long long)v);
         wants(s, word, length, error, n);
@@ -136,6 +137,14 @@ bool settings_valid(const struct hgc_config *c, char *error, size_t n)
     }
     if (c->min_trigger > c->size) {
         hk_snprintf(error, n, "mintrigger=%llu: is more than the arena has", (unsigned long long)c->min_trigger);
+        return false;
+    }
+    if (c->limit > c->size) {
+        hk_snprintf(error, n, "limit=%llu: is more than the arena has", (unsigned long long)c->limit);
+        return false;
+    }
+    if (c->period_ns && c->period_ns < PACE_PERIOD_MIN_NS) {
+        hk_snprintf(error, n, "period_ns=%llu: is shorter than a millisecond", (unsigned long long)c->period_ns);
         return false;
     }
     return true;

@@ -58,8 +58,8 @@ static void fill_cycles(struct hgc_stats *s)
     s->heap_live = ld_rlx(&gc.live);
     s->heap_goal = ld_rlx(&gc.goal);
     s->heap_trigger = ld_rlx(&gc.trigger);
-    s->heap_limit = gc.cfg.limit;
-    s->percent = gc.cfg.percent;
+    s->heap_limit = ld_rlx(&gc.limit);
+    s->percent = gc.pacer.percent;
     s->objects_marked = gc.objects_marked;
     s->scan_heap = gc.scan_heap;
     s->scan_stacks = gc.scan_stacks;

@@ -126,6 +126,8 @@ static void sweeper(void *arg)
     (void)arg;
     for (;;) {
         hk_sem_wait(&gc.sweep_wake, HK_FOREVER);
+        if (ld_rlx(&gc.period_due))
+            cycle_start(false, 0);      /* which sweeps first; the mark's end wakes us again */
         while (sweep_some(16))
             hk_yield();
     }

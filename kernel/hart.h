@@ -42,6 +42,7 @@ struct hart {
 
     uint32_t switches;          /* owner; others peek: context switches */
     uint32_t steals;            /* owner; others peek: tasks taken from other harts' queues */
+    uint32_t idle_us;           /* atomic: time asleep; owner writes; wraps after 71 minutes of it */
     uint64_t idle_ns;           /* owner; others peek (torn on RV32: a figure, not a fact) */
 
     _Alignas(HART_GC_OFFSET) unsigned char gc[HART_GC_SIZE];    /* the collector's struct gc_hart */

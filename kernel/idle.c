@@ -36,6 +36,12 @@ HAL_NO_SANITIZE uint64_t hart_idle_ns(unsigned index)
     return *(const volatile uint64_t *)&hal_hart(index)->idle_ns;
 }
 
+static void count_idle(struct hart *h, uint64_t ns)
+{
+    h->idle_ns += ns;
+    st_rlx(&h->idle_us, (uint32_t)(h->idle_ns / 1000));
+}
+
 /* A task to run, or, after some sleep, NULL. */
 static struct task *take_or_sleep(struct hart *h)
 {
@@ -51,7 +57,7 @@ static struct task *take_or_sleep(struct hart *h)
     if (!h->passed_over) {      /* one that is about to be saved (K3) will not tell us: look again */
         uint64_t since = hal_time_ns();
         hal_wait();
-        h->idle_ns += hal_time_ns() - since;
+        count_idle(h, hal_time_ns() - since);
     }
     st_rlx(&h->asleep, 0);
     return next;
