@@ -127,7 +127,7 @@ static void sweeper(void *arg)
     for (;;) {
         hk_sem_wait(&gc.sweep_wake, HK_FOREVER);
         if (ld_rlx(&gc.period_due))
-            cycle_start(false, 0);      /* which sweeps first; the mark's end wakes us again */
+            cycle_start(HGC_START, false, 0);      /* which sweeps first; the mark's end wakes us again */
         while (sweep_some(16))
             hk_yield();
     }
