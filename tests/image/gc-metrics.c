@@ -22,7 +22,7 @@ static void work(void *arg)
     hgc_ref(struct node) *list = arg;
     for (unsigned i = 0; i < 10 * KEPT; i++) {
         struct node *p = hgc_new(NODE, sizeof *p);
-        void *leaf = hgc_alloc(HGC_LEAF, i * 37 % 3000);
+        void *leaf = hgc_alloc(HGC_LEAF, i * 37 % 9000);
         if (!p || !leaf)
             return;
         if (i % 10 == 0) {

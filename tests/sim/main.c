@@ -35,6 +35,20 @@ enum { SECONDS_MAX = 10 };      /* for one schedule */
 
 static int only = -1;           /* constant during a schedule, as all of the options */
 
+/* The workload's tasks have ended: what is left after a collection is what was allocated and not freed. */
+static void balance(void)
+{
+    struct hgc_stats s;
+    hgc_collect(HGC_WAIT);
+    hgc_stats(&s);
+    if (s.alloc_bytes - s.free_bytes != s.heap_used || s.heap_used != s.heap_live)
+        sim_fail("%u bytes allocated less %u freed, but %u in use and %u live", (unsigned)s.alloc_bytes,
+                 (unsigned)s.free_bytes, (unsigned)s.heap_used, (unsigned)s.heap_live);
+    if (s.cycles != s.cycles_automatic + s.cycles_forced || s.cycles_forced == 0)
+        sim_fail("%u cycles are not %u automatic and %u forced", (unsigned)s.cycles, (unsigned)s.cycles_automatic,
+                 (unsigned)s.cycles_forced);
+}
+
 int app_main(void)
 {
     struct hgc_stats s;
@@ -43,6 +57,8 @@ int app_main(void)
     hgc_stats(&s);
     sim_figure(CYCLES, s.cycles);
     sim_figure(SHADES, s.shades);
+    if (s.heap_size && status == 0 && sim_choose(4) == 0)
+        balance();
     return status;
 }
 
@@ -53,6 +69,7 @@ void workload_heap(size_t bytes)
     config.stress = sim_choose(4) == 0 ? 5 + sim_choose(20) : 0;
     config.percent = 20 + 40 * sim_choose(5);
     config.min_trigger = 4096 * (1 + sim_choose(4));
+    config.clobber = sim_choose(2);
     if (!config.base || hgc_init(&config) != HGC_OK)
         sim_fail("hgc_init failed");
 }

@@ -83,6 +83,22 @@ static void lowest_and_valid(void **state)
     assert_true(bits_valid(1, WORD_BITS + 1) == 1);
 }
 
+static void counts(void **state)
+{
+    (void)state;
+    uintptr_t x = 1;
+    assert_int_equal(bits_count(0), 0);
+    assert_int_equal(bits_count(~(uintptr_t)0), WORD_BITS);
+    for (unsigned i = 0; i < 10000; i++) {
+        unsigned n = 0;
+        x = x * (uintptr_t)0x5851f42d4c957f2du + 0x14057b7f;
+        uintptr_t y = i % 3 ? x : x & x >> 7 & x << 9;
+        for (unsigned b = 0; b < WORD_BITS; b++)
+            n += y >> b & 1;
+        assert_int_equal(bits_count(y), n);
+    }
+}
+
 /* The kernel wants one wherever it is linked. */
 int app_main(void)
 {
@@ -95,6 +111,7 @@ int main(void)
         cmocka_unit_test(set_and_clear_ranges),
         cmocka_unit_test(find_first),
         cmocka_unit_test(lowest_and_valid),
+        cmocka_unit_test(counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
