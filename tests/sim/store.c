@@ -25,6 +25,7 @@ _Static_assert(offsetof(struct node, slot) <= HGC_GRAIN / 2, "a tiny object has 
 static hgc_ref(struct node) roots[WORKERS_MAX], box;
 static struct node *early[WORKERS_MAX], *late[WORKERS_MAX];     /* plain, looked at first and last */
 static uintptr_t between[64];                                   /* plain: so that there is time between the two */
+static bool plain;              /* constant in a schedule: are there plain roots?  If so, no stack needs a deletion half */
 
 struct mutator {
     struct node *local[LOCALS];
@@ -98,9 +99,8 @@ static struct node *make_tiny(struct mutator *m)
 
 typedef hgc_ref(struct node) ref;
 
-static void own_store(struct node *p, ref *slot, struct node *q, struct node *was)
+static void own_store(struct node *p, ref *slot, struct node *q, struct node *was, bool touch)
 {
-    bool touch = p && sim_choose(2);
     hgc_store_t s = hgc_store_begin();
     hgc_shade(was);
     if (!touch)
@@ -129,7 +129,7 @@ static void put(struct node *p, ref *slot, struct node *q, int *holder)
             sim_fail("a compare-and-swap did not tell the truth");
         break;
     default:
-        own_store(p, slot, q, was);
+        own_store(p, slot, q, was, p && sim_choose(2));
         break;
     }
     truth_set(holder, number_of(q));
@@ -138,6 +138,15 @@ static void put(struct node *p, ref *slot, struct node *q, int *holder)
 static void set_slot(struct node *p, unsigned i, struct node *q)
 {
     put(p, (ref *)&p->slot[i], q, truth_slot(check(p), i));
+}
+
+/* By a touch, and nothing else tells of q. */
+static void touch_slot(struct node *p, unsigned i, struct node *q)
+{
+    int *holder = truth_slot(check(p), i);
+    truth_open(holder);
+    own_store(p, (ref *)&p->slot[i], q, hgc_get(p->slot[i]), true);
+    truth_set(holder, number_of(q));
 }
 
 static void set_root(unsigned i, struct node *q)
@@ -211,13 +220,15 @@ static void hide(struct mutator *m)
     case 1:                             /* into an object that is black */
         hold(m, 2, make(m));
         if (m->local[2]) {
-            set_slot(m->local[2], sim_choose(SLOTS), m->local[0]);
+            (sim_choose(2) ? set_slot : touch_slot)(m->local[2], sim_choose(SLOTS), m->local[0]);
             hold(m, 0, NULL);
             until_off();
             return;
         }
         break;
     case 2:
+        if (!plain)
+            return;
         set_plain(early, m->self, m->local[0]);
         hold(m, 0, NULL);
         until_off();
@@ -258,16 +269,23 @@ static void pass_plain(struct mutator *m)
         set_plain(late, m->self, p);
         set_plain(early, m->self, NULL);
     }
+    if (sim_choose(2))
+        hk_yield();
     hold(m, 0, late[m->self]);
     set_plain(late, m->self, NULL);
-    if (sim_choose(2))
+    if (sim_choose(3) == 0)
         until_off();
-    else if (owns(m, m->local[3]) && has_slots(m->local[3]))
-        set_slot(m->local[3], 2, m->local[0]);
+    hold(m, 3, hgc_get(roots[m->self]));
+    if (owns(m, m->local[3])) {
+        touch_slot(m->local[3], 2, m->local[0]);
+        hold(m, 0, NULL);
+        until_off();
+    }
 }
 
 /* Objects that nothing refers to, hidden from every scan as the complement of their addresses.  One after the other appears in
- * a plain root when all roots have been looked at once more: so the look in the stop finds something each time. */
+ * a plain root or on the stack when all of these have been looked at once more: so the look in the stop finds something each
+ * time. */
 static __attribute__((noinline)) void lay(struct mutator *m, uintptr_t *hidden)
 {
     for (unsigned i = 0; i < AMBUSH; i++) {
@@ -301,7 +319,9 @@ static void ambush(struct mutator *m)
             hk_yield();
         hgc_store_t s = hgc_store_begin();
         bool there = hgc_marking() && ld_rlx(&gc.cycle) == cycle && ld_rlx(&gc.finished) != cycle;
-        if (there)
+        if (there && sim_choose(2))
+            hold(m, i, (struct node *)~hidden[i]);
+        else if (there)
             set_plain(early, m->self, (struct node *)~hidden[i]);
         hgc_store_end(s);
         if (!there)
@@ -310,7 +330,9 @@ static void ambush(struct mutator *m)
             hk_yield();
     }
     until_off();
-    check(early[m->self]);
+    for (unsigned i = 0; i < AMBUSH; i++)
+        if (m->local[i])
+            check(m->local[i]);
 }
 
 static void step(struct mutator *m)
@@ -333,19 +355,21 @@ static void step(struct mutator *m)
             hold(m, b, hgc_get(p->slot[i]));
         break;
     case 8:
-        set_plain(sim_choose(2) ? early : late, m->self, p);
+        if (plain)
+            set_plain(sim_choose(2) ? early : late, m->self, p);
         break;
     case 9:
         exchange(m, a);
         break;
     case 10:
-        pass_plain(m);
+        if (plain)
+            pass_plain(m);
         break;
     case 11:
         hide(m);
         break;
     case 12:
-        if (sim_choose(2))
+        if (plain && sim_choose(2))
             ambush(m);
         else
             hgc_collect(HGC_START);
@@ -407,9 +431,11 @@ int store(void)
     hgc_kind(NODE, &(struct hgc_kind){.name = "node", .words = sizeof(struct node) / sizeof(void *), .map = map});
     hgc_root_add(roots, sizeof roots);
     hgc_root_add(&box, sizeof box);
-    hgc_root_add_plain(early, sizeof early);
-    hgc_root_add_plain(between, sizeof between);
-    hgc_root_add_plain(late, sizeof late);
+    plain = sim_choose(2);
+    int (*add)(const void *, size_t) = plain ? hgc_root_add_plain : hgc_root_add;
+    add(early, sizeof early);
+    add(between, sizeof between);
+    add(late, sizeof late);
     for (unsigned i = 0; i < n; i++)
         if (hk_task_create(&task[i], NULL, worker, (void *)(uintptr_t)i) != HK_OK)
             sim_fail("no memory for a task");
