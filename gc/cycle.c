@@ -36,8 +36,8 @@ static void prepare(struct hart *h, void *arg)
     g->cycle_ns = hal_time_ns();
     g->restarts_at = hal_restarts(h->index);
     run_blacken(g);
-    isr_prepare(g);
     st_rlx(&h->resched, 1);             /* so that the pick hook is asked at once */
+    isr_prepare(g);
 }
 
 static void begin(void)
