@@ -41,8 +41,8 @@ static void prepare(struct hart *h, void *arg)
     g->restarts_at = hal_restarts(h->index);
     run_blacken(g);
     tiny_blacken(g);
-    isr_prepare(g);
     st_rlx(&h->resched, 1);             /* so that the pick hook is asked at once */
+    isr_prepare(g);
 }
 
 static void begin(enum hgc_mode mode, bool forced)

@@ -117,12 +117,18 @@ static void refiller(void *arg)
 
 /* ---- the cycle --------------------------------------------------------------------------------------------------- */
 
+enum { PIECE = 16 };            /* cells with interrupts off */
+
+/* In pieces.  What a handler takes between two of them, white or grey, goes to a queue before this hart acknowledges. */
 void isr_prepare(struct gc_hart *g)
 {
     uint32_t n = ld_rlx(&gc.isr_reserves);
     for (unsigned i = 0; i < n; i++)
-        for (uint32_t k = 0; k < ld_rlx(&g->isr_left[i]); k++)
+        for (uint32_t k = 0; k < ld_rlx(&g->isr_left[i]); k++) {
+            if (k % PIECE == 0)
+                hal_irq_window();
             mark_reference(ld_rlx(&g->isr_cell[gc.isr[i].first + k]));
+        }
 }
 
 /* Cells leave a reserve meanwhile, in handlers, and go where roots are: so this comes before the roots. */

@@ -37,6 +37,7 @@ byte hand[2] = NIL;                     /* the handler's cells */
 byte fill = NIL, reg[2] = NIL;          /* the stacks of refiller and task */
 bit busy;                               /* a handler runs */
 bit stopped[2];
+bit preparing;                          /* hart 0 is in the trap of the first stop */
 bit phase, over;
 
 inline shade(o)
@@ -94,7 +95,7 @@ proctype Handler()
 #define IN_SECTION busy
 #endif
 #define RUNS(h) (!stopped[h] && !over)
-#define RUNS0 (RUNS(0) && !busy)
+#define RUNS0 (RUNS(0) && !busy && !preparing)
 
 proctype Refiller()
 {
@@ -140,19 +141,21 @@ proctype Task()
     od
 }
 
+#ifdef NO_PREPARE
+#define UNPREPARED 0
+#else
+#define UNPREPARED (reserve & ~mark & ALL)
+#endif
+
+/* One cell of the reserve; handlers run between two. */
 inline prepare()
 {
+    do :: !IS(UNPREPARED, o) -> o++ :: else -> break od;
+    mark = mark | BIT(o);
 #ifdef BLACK
-    mark = mark | reserve; scan = scan | reserve
+    scan = scan | BIT(o);
 #endif
-#ifdef NO_PREPARE
-    skip
-#endif
-#ifndef BLACK
-#ifndef NO_PREPARE
-    mark = mark | reserve
-#endif
-#endif
+    o = 0
 }
 
 #define GREY (mark & ~scan & ALL)
@@ -181,11 +184,14 @@ proctype Cycle()
     byte o, reach, pass, seen;
     bit i10_holds;
     do
-    :: d_step { !stopped[0] && !IN_SECTION -> prepare(); stopped[0] = 1 }
+    :: d_step { !preparing && !IN_SECTION -> preparing = 1 }
+    :: d_step { preparing && !stopped[0] && !IN_SECTION && UNPREPARED -> prepare() }
+    :: d_step { preparing && !stopped[0] && !IN_SECTION && !UNPREPARED -> stopped[0] = 1 }
     :: d_step { !stopped[1] -> stopped[1] = 1 }
     :: stopped[0] && stopped[1] -> break
     od;
     phase = 1;
+    preparing = 0;
     do
     :: d_step { stopped[0] && !IN_SECTION -> stopped[0] = 0 }
     :: d_step { stopped[1] -> stopped[1] = 0 }
