@@ -62,7 +62,7 @@ int hgc_init(const struct hgc_config *config)
     if (!config || !config->base || config->size < SIZE_MIN || config->size > UINTPTR_MAX - 64 - (uintptr_t)config->base
         || config->size >> HGC_BLOCK_SHIFT >= NO_BLOCK
         || (config->percent > PACE_PERCENT_MAX && config->percent != HGC_PERCENT_OFF) || config->limit > config->size
-        || (config->period_ns && config->period_ns < 1000000) || config->min_trigger > config->size || !lay_out(config))
+        || (config->period_ns && !pace_period_ok(config->period_ns)) || config->min_trigger > config->size || !lay_out(config))
         return HGC_EINVAL;
     gc.cfg = *config;
     if (!gc.cfg.percent)

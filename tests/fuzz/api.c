@@ -612,7 +612,8 @@ static void op_settings(struct bytes *in)
         if (how & 8) {
             if (hgc_set_percent(cfg.percent) != percent)
                 fail("hgc_set_percent's answer");
-            percent = cfg.percent == HGC_PERCENT_OFF ? cfg.percent : !cfg.percent ? 100 : cfg.percent > 10000 ? 10000 : cfg.percent;
+            percent = cfg.percent ? cfg.percent : 100;
+            percent = percent > 10000 && percent != HGC_PERCENT_OFF ? 10000 : percent;
         }
         if (how & 16)
             hgc_set_limit(cfg.limit);
