@@ -499,9 +499,10 @@ bool sweep_done(void);
  *   pace_assisted() counts a task's time spent on assisting or on waiting for work to be done: rate of the program, the
  *                   trigger's lower bound and the limiter live on it.  The workers' times count no assists.
  */
-enum { PACE_PERCENT = 100, PACE_PERCENT_MAX = 10000, PACE_PERIOD_MIN_NS = 1000000, SWEEP_PIECE = 8 };
+enum { PACE_PERCENT = 100, PACE_PERCENT_MAX = 10000, SWEEP_PIECE = 8 };
 static inline uint32_t pace_ratio(void) { return ld_rlx(&gc.assist_ratio); }
 static inline bool pace_limiting(void) { return ld_rlx(&gc.limiting) != 0; }
+bool pace_period_ok(uint64_t ns);
 void pace_init(void);
 void pace_begin(void);          /* world stopped, before the phase is MARK */
 void pace_end(uint64_t marked_until);   /* world stopped, live and used are known, the sweep has begun */

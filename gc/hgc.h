@@ -98,8 +98,8 @@ struct hgc_config {
                                 /* called in a task's allocation, each level at most once a cycle, lower ones first; `live`
                                    is what the last cycle left.  May drop references and allocate; after LAST the
                                    allocation collects and tries once more, then `oom` is called.  Default: none */
-    uint64_t period_ns;         /* a cycle starts when none has for so long, to the millisecond; 2 minutes; HGC_PERIOD_OFF:
-                                   never for time's sake */
+    uint64_t period_ns;         /* a cycle starts when none has for so long, to the millisecond: 1 ms to 24 days; 2 minutes;
+                                   HGC_PERIOD_OFF: never for time's sake */
     bool trace;                 /* print a line a cycle (docs/trace.md) */
     bool verify;                /* after each mark, mark again with the world stopped and compare (I10); takes 1/30 of
                                    the arena (RV32 1/16); a missed object is a panic that names the path to it */

@@ -12,9 +12,14 @@
 enum {
     WINDOW_US = 10000,          /* the limiter looks at no shorter stretch of time */
     FORGET_US = 60000000,       /* and at no longer one: what is older says nothing */
-    MS_SHIFT = 20,              /* "milliseconds" are 2^20 ns */
 };
-#define PERIOD_DEFAULT_NS UINT64_C(120000000000)
+#define MS UINT64_C(1000000)
+#define PERIOD_DEFAULT_NS (120000 * MS)
+
+static uint32_t ms(uint64_t ns)
+{
+    return (uint32_t)(ns / MS);
+}
 
 static uint32_t now_us(void)
 {
@@ -127,7 +132,7 @@ void pace_begin(void)
     limiter_look();
     st_rlx(&gc.assist_us, 0);
     st_rlx(&gc.period_due, 0);
-    st_rlx(&gc.started_ms, (uint32_t)(hal_time_ns() >> MS_SHIFT));
+    st_rlx(&gc.started_ms, ms(hal_time_ns()));
     pacer_begin(&gc.pacer, gc.used);
     publish_assist(gc.used);
 }
@@ -270,15 +275,20 @@ static void period_over(void *arg)
 {
     (void)arg;
     uint64_t now = hal_time_ns();
-    uint32_t age = (uint32_t)(now >> MS_SHIFT) - ld_rlx(&gc.started_ms), period = (uint32_t)(gc.cfg.period_ns >> MS_SHIFT);
+    uint32_t period = ms(gc.cfg.period_ns), age = ms(now) - ld_rlx(&gc.started_ms);
     uint64_t wait = gc.cfg.period_ns;
     if (age >= period) {
         st_rlx(&gc.period_due, 1);
         hk_sem_post(&gc.sweep_wake);
     } else {
-        wait = (uint64_t)(period - age) << MS_SHIFT;
+        wait = (uint64_t)(period - age) * MS;
     }
     hk_timer_start(&gc.period_timer, now + wait, period_over, NULL);
+}
+
+bool pace_period_ok(uint64_t ns)
+{
+    return ns == HGC_PERIOD_OFF || (ns >= MS && ns / MS <= INT32_MAX);
 }
 
 void pace_init(void)
@@ -289,7 +299,7 @@ void pace_init(void)
     publish();
     if (!gc.cfg.period_ns)
         gc.cfg.period_ns = PERIOD_DEFAULT_NS;
-    gc.started_ms = (uint32_t)(gc.born_ns >> MS_SHIFT);
+    gc.started_ms = ms(gc.born_ns);
     if (gc.cfg.period_ns != HGC_PERIOD_OFF)
         hk_timer_start(&gc.period_timer, gc.born_ns + gc.cfg.period_ns, period_over, NULL);
 }

@@ -143,8 +143,8 @@ bool settings_valid(const struct hgc_config *c, char *error, size_t n)
         hk_snprintf(error, n, "limit=%llu: is more than the arena has", (unsigned long long)c->limit);
         return false;
     }
-    if (c->period_ns && c->period_ns < PACE_PERIOD_MIN_NS) {
-        hk_snprintf(error, n, "period_ns=%llu: is shorter than a millisecond", (unsigned long long)c->period_ns);
+    if (c->period_ns && !pace_period_ok(c->period_ns)) {
+        hk_snprintf(error, n, "period_ns=%llu: is shorter than a millisecond, or too long to count", (unsigned long long)c->period_ns);
         return false;
     }
     return true;

@@ -601,13 +601,22 @@ static void op_settings(struct bytes *in)
 {
     unsigned how = take(in);
     bool on = how & 4;
-    struct hgc_config cfg = { (void *)take64(in), take64(in), take32(in), take64(in), NULL, 0, 0, 0, 0 };
+    static unsigned percent = 100;
+    struct hgc_config cfg = { .base = (void *)take64(in), .size = take64(in), .percent = take32(in), .limit = take64(in) };
     struct hgc_stats s;
     switch (how % 4) {
     case 0:
         if (hgc_set_auto(on) != automatic)
             fail("hgc_set_auto's answer");
         automatic = on;
+        if (how & 8) {
+            if (hgc_set_percent(cfg.percent) != percent)
+                fail("hgc_set_percent's answer");
+            percent = cfg.percent ? cfg.percent : 100;
+            percent = percent > 10000 && percent != HGC_PERCENT_OFF ? 10000 : percent;
+        }
+        if (how & 16)
+            hgc_set_limit(cfg.limit);
         break;
     case 1:
         failing = true;
@@ -701,13 +710,15 @@ static void start_collector(void)
     static const struct hgc_kind traced = { .name = "traced", .trace = trace_object };
     char *base = hk_mem_alloc(ARENA);
     const struct hgc_config good = { .base = base, .size = ARENA, .verify = true };
-    struct hgc_config bad[] = { good, good, good, good, good, good, good };
+    struct hgc_config bad[] = { good, good, good, good, good, good, good, good, good };
     bad[0].base = NULL;
     bad[1].size = 0;
     bad[2].size = 65535;
     bad[3].size = SIZE_MAX;
     bad[4].percent = 10001;
     bad[5].min_trigger = ARENA + 1;
+    bad[7].limit = ARENA + 1;
+    bad[8].period_ns = 999999;
     bad[6].base = (void *)(UINTPTR_MAX - 4096);         /* its end wraps around */
     if (hgc_init(NULL) != HGC_EINVAL)
         fail("no configuration was taken");

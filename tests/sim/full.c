@@ -250,7 +250,8 @@ static void worker(void *arg)
 static void start_heap(void)
 {
     struct hgc_stats s;
-    struct hgc_config c = {.size = HEAP, .base = hk_mem_alloc(HEAP), .oom = with_oom ? on_oom : NULL};
+    struct hgc_config c = {.size = HEAP, .base = hk_mem_alloc(HEAP), .oom = with_oom ? on_oom : NULL,
+                           .period_ns = HGC_PERIOD_OFF};
     c.verify = sim_choose(4) == 0;
     c.stress = sim_choose(16) == 0 ? 20 + sim_choose(20) : 0;
     c.percent = 20 + 40 * sim_choose(5);

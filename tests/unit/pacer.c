@@ -125,8 +125,8 @@ static struct result cycle(struct machine *m, struct load w)
     pacer_end(&m->p, &c);
     check_order(&m->p);
     if (getenv("PACER_SHOW"))
-        print_message("live %8.2f MiB, trigger %8.2f, goal %8.2f, peak %8.2f (%+5.1f %%), share %4.1f %%, low %u, fill %u ms%s, next "
-                      "trigger at %4.1f %%\n", w.live / MIB, r.trigger / MIB, r.goal / MIB, r.peak / MIB, r.over * 100,
+        print_message("live %8.2f MiB, trigger %8.2f, goal %8.2f, peak %8.2f (%+5.1f %%), share %4.1f %%, low "
+                      "%u, fill %u ms%s, next trigger at %4.1f %%\n", w.live / MIB, r.trigger / MIB, r.goal / MIB, r.peak / MIB, r.over * 100,
                       r.share * 100, (unsigned)m->p.low, (unsigned)(m->l.fill / 1000000), m->limited ? "!" : "",
                       100 * (m->p.trigger - r.live) / (m->p.goal - r.live + 1));
     return r;
