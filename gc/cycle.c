@@ -52,6 +52,7 @@ static void begin(void)
     gc.times.used_start = gc.used;
     gc.times.trigger = gc.trigger;
     gc.times.wait1_ns = world_times.last_wait_ns;
+    special_begin();
     root_prepare();
     if (gc.cfg.verify)
         verify_begin();
@@ -67,6 +68,7 @@ void cycle_start(bool forced, uint32_t after)
     hk_mutex_lock(&gc.start_lock);
     if (!gc_is_on() && (forced ? ld_rlx(&gc.cycle) == after : cycle_due())) {
         sweep_finish();
+        finalizer_ensure();
         begin();
     }
     hk_mutex_unlock(&gc.start_lock);
@@ -123,6 +125,7 @@ static void end(void)
     uint64_t stopped = hal_time_ns();
     if (!cycle_quiet()) {
         gc.retries++;
+        special_retry();
         stats_pause(stopped);
         world_start();
         return;
