@@ -25,7 +25,7 @@ static const struct {
     const char *name;
     int (*run)(void);
 } workloads[] = {
-    {"graph", graph},
+    {"graph", graph}, {"special", special},
     {"bound", bound}, {"sync", sync_scenes}, {"handover", handover}, {"full", full},
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], TRACES = 1 << 21 };
