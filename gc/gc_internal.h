@@ -474,6 +474,7 @@ void verify_init(uintptr_t *memory);     /* verify_bytes of it */
 void verify_begin(void);        /* world stopped, before the mark */
 void verify_run(void);          /* world stopped, after it */
 void verify_run_end(uintptr_t p);       /* a run that was taken in a mark ends at p */
+void verify_refused(uintptr_t p);       /* a read was not given p's object, but has left its address on the stack */
 void verify_revived(uintptr_t p);       /* a mark made p's object reachable again; critical section */
 
 /* Counts a stop that began at `since` and ends now; world stopped.  Returns its length. */

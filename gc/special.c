@@ -215,8 +215,11 @@ bool special_revive(uintptr_t p)
     struct object o;
     if (!gc_is_on() || !find_object(p, &o))
         return true;
-    if (gc_special.failed_ends >= 2 && !object_marked(&o))
+    if (gc_special.failed_ends >= 2 && !object_marked(&o)) {
+        if (gc.cfg.verify)
+            verify_refused(p);
         return false;
+    }
     if (mark_reference(p)) {
         own_add(&gc_self()->shades, 1);
         if (gc.cfg.verify)

@@ -275,6 +275,21 @@ void verify_revived(uintptr_t p)
         bits_set(table[block_index(o.block)].mark, o.cell, o.cell + 1);
 }
 
+static void forget(uintptr_t p)
+{
+    struct object o;
+    if (find_object(p, &o))
+        bits_set(table[block_index(o.block)].garbage, o.cell, o.cell + 1);
+}
+
+/* On a boundary the word would count as the end of the object below, too. */
+void verify_refused(uintptr_t p)
+{
+    forget(p);
+    if (p % GRAIN == 0)
+        forget(p - 1);
+}
+
 static void count_revived(void)
 {
     revived_only = true;

@@ -441,6 +441,40 @@ static void ephemerons(void)
     ok(!hgc_ephemeron_new(NULL, NULL), "no ephemeron for what is no object");
 }
 
+/* Keys that hold no references are scanned all the same; large ones too. */
+static NOINLINE void make_leaf_keys(size_t size)
+{
+    for (unsigned i = 0; i < ROW; i++) {
+        struct node *value = make(i), *holder = make(i), *key = hgc_alloc(HGC_LEAF, size);
+        key->number = i ? i - 1 : 0;
+        hgc_set(&hgc_get(held)->at[i], key);
+        hgc_set(&holder->ephemeron, hgc_ephemeron_new(key, value));
+        push(holder);
+    }
+}
+
+static NOINLINE unsigned count_values(void)
+{
+    unsigned n = 0;
+    for (struct node *h = hgc_get(holders); h; h = hgc_get(h->next)) {
+        struct node *value = hgc_ephemeron_get(hgc_get(h->ephemeron));
+        n += value && value->number == h->number;
+    }
+    return n;
+}
+
+static void leaf_keys(size_t size, const char *text)
+{
+    forget();
+    make_leaf_keys(size);
+    collect();
+    collect();
+    is(count_values(), ROW, text);
+    drop(hgc_get(held));
+    collect();
+    most(ROW - count_values(), ROW, "they go with them");
+}
+
 static NOINLINE void make_dropped(void)
 {
     for (unsigned i = 0; i < ROW; i++) {
@@ -584,6 +618,49 @@ static void no_memory(void)
     collect();
 }
 
+/* ---- a mark that does not end ------------------------------------------------------------------------------------ */
+
+static NOINLINE bool read_held_up(unsigned *given)
+{
+    hal_crit_t c = hal_crit_enter();
+    bool on = gc_is_on();
+    uint32_t cycle = ld_rlx(&gc.cycle);
+    if (on)
+        gc_special.failed_ends = 2;
+    hal_crit_exit(c);
+    if (!on)
+        return false;
+    *given += hgc_weak_get(hgc_get(hgc_get(holders)->weak)) != NULL;
+    return (int32_t)(ld_rlx(&gc.finished) - cycle) >= 0;
+}
+
+static NOINLINE void make_target(void)
+{
+    struct node *holder = make(0);
+    hgc_set(&holder->weak, hgc_weak_new(make(1)));
+    push(holder);
+}
+
+/* As if the mark had failed to end twice. */
+static void held_up(void)
+{
+    unsigned waited = 0, given = 0;
+    forget();
+    for (unsigned i = 0; i < ROW; i++) {
+        for (unsigned k = 0; k < 200; k++)
+            push(make(2));
+        make_target();
+        wipe();
+        hgc_collect(HGC_START);
+        waited += read_held_up(&given);
+        hgc_collect(HGC_WAIT);
+        hgc_set(&holders, NULL);
+    }
+    hk_printf("# %u of %u waited, %u got their object\n", waited, ROW, given);
+    ok(waited > 0, "after two marks that did not end, reads of unmarked objects wait for the end");
+    ok(given <= ROW / 2, "and then say what it found");
+}
+
 /* ---- races ------------------------------------------------------------------------------------------------------- */
 
 static uint32_t stop;
@@ -674,7 +751,10 @@ int app_main(void)
     weak_and_finalizer();
     cleanups();
     ephemerons();
+    leaf_keys(sizeof(struct node), "keys without references keep values");
+    leaf_keys(HGC_SMALL_MAX + 1, "and large ones");
     dropped();
+    held_up();
     pools();
     pins();
     no_memory();
