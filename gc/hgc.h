@@ -62,8 +62,8 @@ extern "C" {
 enum hgc_error {
     HGC_OK = 0,
     HGC_EINVAL = -1,    /* an argument is out of its range; nothing was done */
-    HGC_ENOMEM = -2,    /* the table for it is full (kinds, roots), or the arena is too small */
-    HGC_EBUSY = -3,     /* done already: hgc_init twice, a kind registered twice */
+    HGC_ENOMEM = -2,    /* the table for it is full (kinds, roots, pools, pins), the arena is too small, or no memory is left */
+    HGC_EBUSY = -3,     /* done already: hgc_init twice, a kind registered twice, a second finalizer */
     HGC_ETIMEOUT = -4,  /* the time passed first */
     HGC_ECLOSED = -5,   /* the channel is closed */
 };

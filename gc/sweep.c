@@ -29,7 +29,7 @@ static void sweep_small(struct block *b)
         any |= m;
         holes |= ~m & bits_valid(w, c->cells);
     }
-    st_rel(&b->swept, gc.sweep_cycle);      /* [L-none: the locks of the partial lists and the free map order it] */
+    st_rel(&b->swept, gc.sweep_cycle);      /* what special_sweep cleared before it; partner: special_target [L-mp.rel] */
     if (!any)
         free_give(block_index(b));
     else if (holes)
@@ -39,7 +39,7 @@ static void sweep_small(struct block *b)
 /* True: it is dead and now RESERVED; the caller releases it outside the critical section. */
 static bool sweep_large(struct block *b)
 {
-    st_rlx(&b->swept, gc.sweep_cycle);
+    st_rel(&b->swept, gc.sweep_cycle);      /* as above [L-mp.rel] */
     if (ld_rlx(&b->large.marked)) {
         st_rlx(&b->large.marked, 0);
         st_rlx(&b->large.cursor, 0);
