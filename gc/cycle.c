@@ -65,6 +65,7 @@ static void begin(enum hgc_mode mode, bool forced)
     worker_prepare(mode >= HGC_FORCE);
     assist_begin();
     pace_begin();
+    special_begin();
     root_prepare();
     unbarriered_begin();
     if (gc.cfg.verify)
@@ -84,6 +85,7 @@ void cycle_start(enum hgc_mode mode, bool forced, uint32_t after)
     hk_mutex_lock(&gc.start_lock);
     if (!gc_is_on() && (forced ? ld_rlx(&gc.cycle) == after : cycle_due())) {
         sweep_finish();
+        finalizer_ensure();
         begin(mode, forced);
     }
     hk_mutex_unlock(&gc.start_lock);
@@ -133,6 +135,7 @@ static void end(void)
     uint64_t stopped = hal_time_ns();
     if (!cycle_quiet() || !unbarriered_end()) {
         gc.retries++;
+        special_retry();
         stats_pause(stopped);
         world_start();
         return;

@@ -35,7 +35,9 @@ enum {
     WORD_BITS = 8 * WORD,
     CELLS_MAX = HGC_BLOCK / GRAIN,          /* in a block */
     BIT_WORDS = CELLS_MAX / WORD_BITS,
-    IDS = HGC_KINDS * HGC_CLASSES,          /* a run's slot: kind * HGC_CLASSES + class */
+    GC_KIND_SPECIAL = HGC_KINDS,            /* the collector's own kind, after the program's: see special.c */
+    GC_KINDS,
+    IDS = GC_KINDS * HGC_CLASSES,           /* a run's slot: kind * HGC_CLASSES + class */
 };
 #define NO_BLOCK UINT32_MAX
 
@@ -55,7 +57,8 @@ struct block {
     uint32_t next;      /* link of the mark queue's overflow list; its lock */
     uint32_t partial;   /* link of a partial list; its lock */
     uint16_t kind, class;
-    uint32_t spare[2];
+    uint32_t specials;  /* atomic: its table of specials, or 0; see special_table_of */
+    uint32_t spare;
     union {
         struct {
             uintptr_t live[BIT_WORDS];  /* holds an object, or zeroed memory that may become one */
@@ -165,7 +168,7 @@ struct gc {
     uint32_t jobs;              /* world stopped: number of root jobs of this cycle */
     uint32_t jobs_open;         /* atomic: not finished */
     uint32_t jobs_again;        /* atomic: these jobs are the second look, see unbarriered.c */
-    unsigned root_jobs;         /* world stopped: the first so many are ranges, the others task slots */
+    unsigned root_jobs;         /* world stopped: after the specials' so many are ranges, the others task slots */
     struct spinlock claimed_lock;
     struct task *claimed;       /* claimed_lock: tasks claimed as they left their hart, to be scanned; atomic for peeking */
 
@@ -216,7 +219,7 @@ struct gc {
 };
 extern struct gc gc;
 enum { HGC_ARENA_MIN = 64 * 1024 };
-extern struct kind_entry gc_kinds[HGC_KINDS];
+extern struct kind_entry gc_kinds[GC_KINDS];
 
 static inline bool gc_is_on(void) { return ld_rlx(&hgc_phase) != GC_OFF; }
 
@@ -288,6 +291,7 @@ struct gc_hart {
     uintptr_t alloc_large, free_large, alloc_blocks, free_blocks;       /* large objects, and their blocks */
     uint32_t shades, slow_sets, stolen, scanned;
     uint32_t isr_taken, isr_empty;
+    uint32_t looked_up;                 /* ephemerons, by marks */
     uint32_t restarts_mark, restarts_at;
     uintptr_t mode_us[WORKER_MODES], assist_us;     /* all cycles; RV32: wraps after 71 minutes of marking */
 };
@@ -406,6 +410,8 @@ void mark_word(uintptr_t word);
 void mark_again(uintptr_t p);
 /* Follows the references of all grey objects of a block taken from a queue. */
 void mark_block(struct block *b);
+/* Marks what the object refers to, but not the object. In a drain. */
+void mark_children(const struct object *o);
 /* Calls visit for each reference of the object. */
 void object_trace(const struct object *o, uintptr_t from, uintptr_t to, struct hgc_visitor *v);
 
@@ -468,6 +474,116 @@ void isr_prepare(struct gc_hart *g);
 /* Calls fn for each cell in a reserve.  World stopped; before anything that looks at roots. */
 void isr_each_cell(void (*fn)(uintptr_t p));
 
+/* ---- specials: special.c, weak.c, ephemeron.c, finalizer.c, pool.c, handle.c --------------------------------------- */
+
+enum special_type { SPECIAL_NONE, SPECIAL_WEAK, SPECIAL_EPHEMERON, SPECIAL_CLEANUP, SPECIAL_FINALIZER };
+
+/* What one object has beside its contents.  Records are collected objects of GC_KIND_SPECIAL.  Those of cleanups and
+ * finalizers are kept by the list that they are in; weak references and ephemerons are kept by the program alone, and the
+ * sweep that finds one dead takes it off its list.  Lists change under gc_special.lock; in a mark they only grow, so markers
+ * walk them without it. */
+struct special {
+    uint32_t type;              /* atomic; constant while it is linked or queued */
+    uint32_t block;             /* atomic: the object's (first) block */
+    struct special *next;       /* lock; atomic: of the object's list, or of the queue of finalizers */
+    struct special *prev;       /* lock: NULL in the first; a finalizer, always the first, keeps cleanups there, see special.c */
+    uintptr_t object;           /* lock; atomic: 0 in a weak reference or ephemeron that was cleared or is not linked */
+    uintptr_t value;            /* atomic: of an ephemeron; argument of a cleanup or finalizer */
+    union {
+        uintptr_t fn;           /* lock; atomic: of a cleanup or finalizer; 0: the finalizer was taken back */
+        uintptr_t born;         /* atomic: of a weak reference or ephemeron: gc.sweep_cycle when it was linked */
+    };
+};
+
+/* The specials of a block's objects: a leaf object of the heap, kept by the block. */
+struct special_table {
+    uint32_t block;             /* constant: its index */
+    uint32_t count;             /* lock: cells that have a list */
+    struct special_table *next, *prev;  /* lock; atomic: list of all tables; in a mark it only grows at its head */
+    uintptr_t has[BIT_WORDS];   /* lock; atomic: bit of each cell that has a list */
+    uint32_t head[];            /* lock; atomic: of each cell, as special_ref */
+};
+
+#ifndef HGC_PINS
+#define HGC_PINS 64
+#endif
+#ifndef HGC_POOLS
+#define HGC_POOLS 16
+#endif
+
+struct gc_special {
+    struct spinlock lock;               /* taken before the locks of queues, partial lists and the free map */
+    struct special_table *tables;       /* lock; atomic */
+    uint32_t ntables;                   /* lock */
+    uint32_t jobs;                      /* world stopped: root jobs of this cycle */
+    struct special_table *cursor;       /* lock: tables from here on are not marked yet */
+    uint32_t failed_ends;               /* world stopped: of this cycle */
+
+    struct special *queue, *queue_last; /* lock; atomic: finalizers and cleanups to run; grows while the phase is OFF only */
+    uint32_t queued;                    /* atomic: something came since the last wake-up */
+    struct hk_sem wake;
+    struct hk_mutex start;              /* guards `runner` */
+    struct task *runner;                /* start */
+
+    uintptr_t pins[HGC_PINS];           /* atomic: see handle.c */
+    struct { void (*clear)(void *arg); void *arg; } pools[HGC_POOLS];   /* lock */
+
+    /* figures; lock */
+    uintptr_t finalizers, cleanups, cleared, pending;
+};
+extern struct gc_special gc_special;
+
+/* A 32-bit name of an object, and back; 0 is none. */
+static inline uint32_t special_ref(const void *p) { return p ? (uint32_t)(((uintptr_t)p - gc.base) / GRAIN) + 1 : 0; }
+static inline void *special_deref(uint32_t ref)
+{
+    return ref ? (void *)(gc.base + (uintptr_t)(hal_dependent(ref) - 1) * GRAIN) : NULL;
+}
+/* The table of a block, or NULL.  What it holds is as new as the look. */
+static inline struct special_table *special_table_of(const struct block *b)
+{
+    return special_deref(ld_acq(&b->specials));         /* [L-mp.acq] */
+}
+static inline struct special *special_first(const struct special_table *t, unsigned cell)
+{
+    return special_deref(ld_acq(&t->head[cell]));       /* [L-mp.acq] */
+}
+static inline struct special *special_next(const struct special *s) { return ld_acq(&s->next); }   /* [L-mp.acq] */
+/* Must the sweep and the markers look closer at this block? */
+static inline bool special_any(const struct block *b) { return ld_rlx(&b->specials) || b->kind == GC_KIND_SPECIAL; }
+static inline bool object_marked(const struct object *o)
+{
+    return ld_rlx(&o->block->mark[o->cell / WORD_BITS]) >> (o->cell % WORD_BITS) & 1;
+}
+
+void special_init(void);
+void special_begin(void);               /* world stopped, the phase is OFF still: a cycle begins */
+void special_retry(void);               /* world stopped: a mark did not end */
+/* The root jobs of this cycle: 0 .. special_jobs() - 1.  World stopped. */
+uint32_t special_jobs(void);
+void special_job(uint32_t i);           /* in a drain */
+void special_sweep_lock(void);
+void special_sweep_unlock(void);
+/* Does a bounded number of the specials that the sweep of this block has to do, before its bitmaps change.  True: call it
+ * again, in another critical section. */
+bool special_sweep(struct block *b);
+/* A new record, or NULL.  Task. */
+struct special *special_new(void);
+/* Links s to the object that p points to.  HGC_EINVAL: p points to no object; HGC_ENOMEM; HGC_EBUSY: it has a finalizer.
+ * Task. */
+int special_add(struct special *s, enum special_type type, const void *p, uintptr_t fn, const void *value);
+/* What a weak reference or ephemeron refers to, or 0 if it is dead.  Critical section. */
+uintptr_t special_target(struct special *s);
+/* Shades what a read of a weak reference or ephemeron returns.  False: not now, wait until the cycle has ended.  Critical
+ * section. */
+bool special_revive(uintptr_t p);
+/* Visits the values of ephemerons that are reached now that `o` is: o is a key, or an ephemeron.  The number of ephemerons
+ * that it looked at. */
+unsigned ephemeron_values(const struct object *o, bool (*marked)(const struct object *o), struct hgc_visitor *v);
+void finalizer_queue(struct special *s);        /* lock held */
+void finalizer_wake(void);
+void finalizer_ensure(void);            /* the task that runs them is there; task */
+
 /* ---- cycle.c, sweep.c, verify.c, stats.c ------------------------------------------------------------------------- */
 
 /* Nothing is left to mark: no job open, no block queued or held. */
@@ -521,6 +637,8 @@ void verify_init(uintptr_t *memory);     /* verify_bytes of it */
 void verify_begin(void);        /* world stopped, before the mark */
 void verify_run(void);          /* world stopped, after it */
 void verify_run_end(uintptr_t p);       /* a run that was taken in a mark ends at p */
+void verify_refused(uintptr_t p);       /* a read was not given p's object, but has left its address on the stack */
+void verify_revived(uintptr_t p);       /* a mark made p's object reachable again; critical section */
 
 /* Counts a stop that began at `since` and ends now; world stopped.  Returns its length. */
 uint64_t stats_pause(uint64_t since);

@@ -65,8 +65,8 @@ extern "C" {
 enum hgc_error {
     HGC_OK = 0,
     HGC_EINVAL = -1,    /* an argument is out of its range; nothing was done */
-    HGC_ENOMEM = -2,    /* the table for it is full (kinds, roots), or the arena is too small */
-    HGC_EBUSY = -3,     /* done already: hgc_init twice, a kind registered twice */
+    HGC_ENOMEM = -2,    /* the table for it is full (kinds, roots, pools, pins), the arena is too small, or no memory is left */
+    HGC_EBUSY = -3,     /* done already: hgc_init twice, a kind registered twice, a second finalizer */
     HGC_ETIMEOUT = -4,  /* the time passed first */
     HGC_ECLOSED = -5,   /* the channel is closed */
 };
@@ -104,6 +104,7 @@ struct hgc_config {
     bool verify;                /* after each mark, mark again with the world stopped and compare (I10); takes 1/30 of
                                    the arena (RV32 1/16); a missed object is a panic that names the path to it */
     unsigned stress;            /* start a cycle every this many allocations; every allocation takes the slow path; 0: off */
+    bool own_finalizers;        /* no task of the collector's runs finalizers and cleanups: the program calls hgc_finalize */
     bool no_auto;               /* never start a cycle by itself: only hgc_collect does, and running out of memory */
     unsigned stoptheworld;      /* 0: concurrent; 1: the program stands still while marking runs; 2: and while sweeping runs */
     bool clobber;               /* fill what is freed with HGC_CLOBBER as it is swept: one who still uses it is found out.
@@ -296,6 +297,72 @@ void *hgc_new_tiny(size_t size) __attribute__((malloc, warn_unused_result));
 
 /* The bytes that an object has room for (its cell; a large object's blocks), or 0 if `p` points into no object.  Any. */
 size_t hgc_size(const void *p);
+
+/* ---- specials: weak references, ephemerons, finalizers, cleanups, pools, pins ------------------------------------ */
+
+/* All of these work while a cycle runs.  Each registration takes a record of 48 bytes (RV32: 28) from the heap, and the first
+ * one in a block a table of 4 bytes a cell and 64 more.  None is undone by running out of memory: it fails as a whole. */
+
+/* A weak reference: itself a collected object, which does not keep its target.  It is cleared when a cycle finds the target
+ * unreachable otherwise, before a finalizer of the target can see it again.  NULL: no memory, or no object.  Task. */
+struct hgc_weak;
+struct hgc_weak *hgc_weak_new(const void *object) __attribute__((warn_unused_result));
+/* The target as it was given to hgc_weak_new, from now on held by the caller's stack; NULL: it is gone, for ever.  Task: it
+ * waits for the end of the mark if reads have kept the mark from ending twice.  Cost: a short critical section. */
+void *hgc_weak_get(struct hgc_weak *w);
+
+/* An ephemeron: a collected object with a key, which it does not keep, and a value, which it keeps as long as it and the key
+ * are reachable, however the value refers to either.  Tables that attach things to objects are made of them.  The value may
+ * be any word.  NULL: no memory, or the key is no object.  Task. */
+struct hgc_ephemeron;
+struct hgc_ephemeron *hgc_ephemeron_new(const void *key, const void *value) __attribute__((warn_unused_result));
+/* The key; the value.  NULL: the key is gone.  Task; may wait, as hgc_weak_get. */
+void *hgc_ephemeron_key(struct hgc_ephemeron *e);
+void *hgc_ephemeron_get(struct hgc_ephemeron *e);
+/* Changes the value.  False: the key is gone, nothing was done.  Task. */
+bool hgc_ephemeron_set(struct hgc_ephemeron *e, const void *value);
+
+/* fn(object, arg) runs once after a cycle has found the object unreachable.  Until it returns, the object and all that it
+ * refers to are whole; if fn stores it somewhere it lives on, and may get a finalizer again.  Of two objects with finalizers
+ * of which one refers to the other, the one that refers comes first, the other after a later cycle.  Objects with finalizers
+ * that refer to each other or to themselves in a circle are never collected.  `arg` is any word; a reference is kept.
+ * fn NULL takes the finalizer back.  HGC_EBUSY: it has one; HGC_EINVAL: no object, or a weak reference or ephemeron; with
+ * NULL, it has none; HGC_ENOMEM.  Task.
+ * Finalizers run on one task of the collector's, in the order in which they were found; it gives way after every 16.  They
+ * may do all that a task may, and one that waits delays those behind it.  A fault in one ends it, and the next goes on. */
+typedef void hgc_finalizer_fn(void *object, void *arg);
+int hgc_finalizer(void *object, hgc_finalizer_fn *fn, void *arg);
+
+/* fn(arg) runs once after the object is gone: it sees only `arg`, any word, and keeps it.  It never runs while `arg` leads to
+ * the object.  An object may have many, which run in no order, and after its finalizer if it has one and is not stored again.
+ * HGC_EINVAL: no object, fn is NULL, or arg points to the object itself; HGC_ENOMEM.  Task. */
+typedef void hgc_cleanup_fn(void *arg);
+int hgc_cleanup(const void *object, hgc_cleanup_fn *fn, void *arg);
+
+/* Runs up to `max` finalizers and cleanups that are due, in the calling task; how many there were.  For programs that set
+ * own_finalizers, and for others that want some done now.  Task. */
+unsigned hgc_finalize(unsigned max);
+
+/* clear(arg) is called as each cycle begins, with the world stopped: it lets cached objects go, so that this cycle collects
+ * them.  It stores with hgc_set, neither waits nor allocates, and is short: all harts wait for it.  HGC_ENOMEM: more than
+ * HGC_POOLS.  Task. */
+int hgc_pool_add(void (*clear)(void *arg), void *arg);
+int hgc_pool_remove(void (*clear)(void *arg), void *arg);
+
+/* Keeps an object for a device or an interrupt handler, until it is given back.  The pin's number, 0 or more; HGC_EINVAL: no
+ * object; HGC_ENOMEM: HGC_PINS are in use.  The caller holds the object.  Any context. */
+int hgc_pin(void *object);
+void *hgc_pinned(int pin);              /* its object, or NULL.  Any context */
+int hgc_unpin(int pin);                 /* HGC_EINVAL: not in use.  Any context; constant time */
+
+struct hgc_special_stats {
+    uint64_t finalizers, cleanups;      /* taken to be run */
+    uint64_t pending;                   /* wait to be run */
+    uint64_t cleared;                   /* weak references and ephemerons whose object was found dead */
+    uint64_t looked_up;                 /* ephemerons that marks have looked at: twice a cycle each at most */
+};
+/* Any context. */
+void hgc_special_stats(struct hgc_special_stats *s);
 
 /* ---- channels of references -------------------------------------------------------------------------------------- */
 

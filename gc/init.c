@@ -4,7 +4,7 @@
 #include "kernel/args.h"
 
 struct gc gc;
-struct kind_entry gc_kinds[HGC_KINDS];
+struct kind_entry gc_kinds[GC_KINDS];
 
 /* I11: a reference that passes from one task to another is shaded as it passes. */
 static void handover(uintptr_t word)
@@ -104,6 +104,7 @@ int hgc_init(const struct hgc_config *config)
     gc.overflow = NO_BLOCK;
     gc_kinds[HGC_LEAF] = (struct kind_entry){.k = {.name = "leaf"}, .used = true};
     gc_kinds[HGC_AMBIGUOUS] = (struct kind_entry){.k = {.name = "ambiguous"}, .used = true};
+    special_init();
     class_init();
     free_init();
     for (unsigned i = 0; i < IDS; i++)

@@ -42,7 +42,7 @@ static bool mark_in(uintptr_t p, const struct block *inside)
     struct object o;
     if (!find_object(p, &o) || !grey(&o))
         return false;
-    if (o.block != inside && o.block->kind != HGC_LEAF)
+    if (o.block != inside && (o.block->kind != HGC_LEAF || special_any(o.block)))
         enqueue(o.block);
     return true;
 }
@@ -140,6 +140,17 @@ static void scan_object(const struct object *o, uintptr_t from, uintptr_t to)
     bool ambiguous = o->block->kind == HGC_AMBIGUOUS;
     struct scan s = {{ambiguous ? visit_ambiguous : visit}, o->block};
     object_trace(o, from, to, &s.v);
+    if (special_any(o->block) && from == object_start(o)) {
+        s.v.visit = visit;
+        own_add(&gc_self()->looked_up, ephemeron_values(o, object_marked, &s.v));
+    }
+}
+
+void mark_children(const struct object *o)
+{
+    struct scan s = {{o->block->kind == HGC_AMBIGUOUS ? visit_ambiguous : visit}, NULL};
+    uintptr_t start = object_start(o);
+    object_trace(o, start, start + object_size(o), &s.v);
 }
 
 /* ---- the grey objects of a block --------------------------------------------------------------------------------- */

@@ -105,7 +105,7 @@ int hgc_root_remove(const void *base)
 void root_prepare(void)
 {
     gc.root_jobs = gc.nroots;
-    gc.jobs = gc.nroots + task_slots();
+    gc.jobs = special_jobs() + gc.nroots + task_slots();
     st_rlx(&gc.jobs_open, gc.jobs);
     st_rlx(&gc.jobs_again, 0);
     st_rlx(&gc.job_next, 0);
@@ -284,9 +284,12 @@ bool root_job(void)
     uint32_t i = amo_add_rlx(&gc.job_next, 1);
     if (i >= gc.jobs)
         return false;
-    if (i < gc.root_jobs)
-        range_job(i);
+    uint32_t special = gc_special.jobs;
+    if (i < special)
+        special_job(i);
+    else if (i - special < gc.root_jobs)
+        range_job(i - special);
     else
-        task_job(i - gc.root_jobs);
+        task_job(i - special - gc.root_jobs);
     return true;
 }

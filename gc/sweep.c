@@ -49,7 +49,7 @@ static void sweep_small(struct block *b)
         holes |= ~m & bits_valid(w, c->cells);
     }
     own_add(&gc_self()->free_cells[b->class], freed);
-    st_rel(&b->swept, gc.sweep_cycle);      /* [L-none: the locks of the partial lists and the free map order it] */
+    st_rel(&b->swept, gc.sweep_cycle);      /* what special_sweep cleared before it; partner: special_target [L-mp.rel] */
     if (!any)
         free_give(block_index(b));
     else if (holes)
@@ -59,7 +59,7 @@ static void sweep_small(struct block *b)
 /* True: it is dead and now RESERVED; the caller releases it outside the critical section. */
 static bool sweep_large(struct block *b)
 {
-    st_rlx(&b->swept, gc.sweep_cycle);
+    st_rel(&b->swept, gc.sweep_cycle);      /* as above [L-mp.rel] */
     if (ld_rlx(&b->large.marked)) {
         st_rlx(&b->large.marked, 0);
         st_rlx(&b->large.cursor, 0);
@@ -73,17 +73,29 @@ static bool sweep_large(struct block *b)
 
 static void sweep_block(struct block *b)
 {
-    bool dead = false;
-    hal_crit_t c = hal_crit_enter();
-    hk_assert(!gc_is_on());
-    uint32_t state = ld_acq(&b->state);     /* [L-sweep-new.acq] */
-    if (ld_acq(&b->swept) != gc.sweep_cycle) {      /* [L-none: who passes over the block reads no more of it] */
-        if (state == BLOCK_SMALL)
-            sweep_small(b);
-        else if (state == BLOCK_LARGE)
-            dead = sweep_large(b);
-    }
-    hal_crit_exit(c);
+    bool dead = false, special, more;
+    do {
+        hal_crit_t c = hal_crit_enter();
+        hk_assert(!gc_is_on());
+        uint32_t state = ld_acq(&b->state);     /* [L-sweep-new.acq] */
+        bool unswept = (state == BLOCK_SMALL || state == BLOCK_LARGE)
+            && ld_acq(&b->swept) != gc.sweep_cycle;     /* [L-none: who passes over the block reads no more of it] */
+        special = unswept && special_any(b);
+        if (special)
+            special_sweep_lock();
+        more = special && special_sweep(b);
+        if (unswept && !more) {
+            if (state == BLOCK_SMALL)
+                sweep_small(b);
+            else
+                dead = sweep_large(b);
+        }
+        if (special)
+            special_sweep_unlock();
+        hal_crit_exit(c);
+    } while (more);
+    if (special)
+        finalizer_wake();
     if (dead)
         large_release(b);
 }

@@ -6,7 +6,7 @@
  *
  * A word that only looks like a reference (a time, a length, half of something) may appear on a stack after its scan, and
  * the object that it hits is rightly unmarked.  So the same mark runs in the stop that begins the cycle, too: what nothing
- * referred to then is garbage, and no word makes it reachable again.
+ * referred to then is garbage, and no word makes it reachable again, unless a task reads it from a weak reference.
  *
  * It needs no stack: blocks with grey cells are linked.
  */
@@ -21,6 +21,7 @@ struct vblock {
 
 static struct vblock *table;
 #define LAST UINTPTR_MAX
+static bool revived_only;       /* marks from what weak reads revived: garbage counts */
 static uintptr_t grey = LAST;       /* index + 1: blocks that may have cells that are marked and not scanned */
 
 size_t verify_bytes(uint32_t nblocks)
@@ -39,7 +40,7 @@ static void reach(const struct object *o)
 {
     struct vblock *t = &table[block_index(o->block)];
     uintptr_t w = o->cell / WORD_BITS, bit = (uintptr_t)1 << (o->cell % WORD_BITS);
-    if ((t->mark[w] | t->garbage[w]) & bit)
+    if ((t->mark[w] | (revived_only ? 0 : t->garbage[w])) & bit)
         return;
     t->mark[w] |= bit;
     if (!t->next) {
@@ -123,12 +124,26 @@ static void visit_word(struct hgc_visitor *v, void *p)
     reach_word((uintptr_t)p);
 }
 
-static void scan_cell(struct block *b, unsigned cell)
+static bool is_reached(const struct object *o)
+{
+    return table[block_index(o->block)].mark[o->cell / WORD_BITS] >> (o->cell % WORD_BITS) & 1;
+}
+
+static void trace_cell(struct block *b, unsigned cell)
 {
     struct object o = {b, cell};
     struct hgc_visitor v = {b->kind == HGC_AMBIGUOUS ? visit_word : visit_precise};
     uintptr_t start = object_start(&o);
     object_trace(&o, start, start + object_size(&o), &v);
+}
+
+static void scan_cell(struct block *b, unsigned cell)
+{
+    struct object o = {b, cell};
+    struct hgc_visitor v = {visit_precise};
+    trace_cell(b, cell);
+    if (special_any(b))
+        ephemeron_values(&o, revived_only ? is_marked : is_reached, &v);
 }
 
 static void scan_grey(uint32_t i)
@@ -163,23 +178,58 @@ static void reach_task(struct task *t)
         task_each_word(t, reach_stack, NULL);
 }
 
-static void reach_all(void)
+/* What specials keep: records, what objects with finalizers refer to, what waits in the queue, and pins. */
+static void reach_specials(void)
+{
+    for (uint32_t i = 0; i < gc.nblocks; i++) {
+        const struct special_table *t = special_table_of(&gc.blocks[i]);
+        if (!t)
+            continue;
+        reach_precise((uintptr_t)t);
+        for (unsigned cell = 0; cell < CELLS_MAX; cell++) {
+            if (!(t->has[cell / WORD_BITS] >> (cell % WORD_BITS) & 1))
+                continue;
+            for (struct special *s = special_first(t, cell); s; s = special_next(s)) {
+                if (s->type == SPECIAL_CLEANUP || s->type == SPECIAL_FINALIZER)
+                    reach_precise((uintptr_t)s);
+                if (s->type == SPECIAL_FINALIZER)
+                    trace_cell(&gc.blocks[i], cell);
+            }
+        }
+    }
+    reach_precise((uintptr_t)gc_special.queue);
+    for (unsigned i = 0; i < HGC_PINS; i++)
+        reach_precise(gc_special.pins[i]);
+}
+
+static void clear_marks(void)
 {
     for (uint32_t i = 0; i < gc.nblocks; i++) {
         memset(table[i].mark, 0, sizeof(table[i].mark));
         memset(table[i].scan, 0, sizeof(table[i].scan));
     }
-    isr_each_cell(reach_precise);
-    for (unsigned i = 0; i < gc.nroots; i++)
-        for (uintptr_t p = gc.roots[i].base; p < gc.roots[i].base + gc.roots[i].bytes; p += WORD)
-            reach_word(ld_rlx((uintptr_t *)p));     /* a handler may put a cell there */
-    each_task(reach_task);
+}
+
+static void scan_all_grey(void)
+{
     while (grey != LAST) {
         uint32_t i = (uint32_t)grey - 1;
         grey = table[i].next;
         table[i].next = 0;
         scan_grey(i);
     }
+}
+
+static void reach_all(void)
+{
+    clear_marks();
+    isr_each_cell(reach_precise);
+    for (unsigned i = 0; i < gc.nroots; i++)
+        for (uintptr_t p = gc.roots[i].base; p < gc.roots[i].base + gc.roots[i].bytes; p += WORD)
+            reach_word(ld_rlx((uintptr_t *)p));     /* a handler may put a cell there */
+    each_task(reach_task);
+    reach_specials();
+    scan_all_grey();
 }
 
 static uintptr_t live_cells(const struct block *b, unsigned w)
@@ -204,8 +254,45 @@ void verify_begin(void)
     for (uint32_t i = 0; i < gc.nblocks; i++)
         for (unsigned w = 0; w < BIT_WORDS; w++)
             table[i].garbage[w] = live_cells(&gc.blocks[i], w) & ~table[i].mark[w];
+    clear_marks();                      /* from now on: what verify_revived was told */
     note_run_ends();
     root_wipe_below();
+}
+
+/* An object that nothing referred to when the cycle began counts again if a weak reference or ephemeron has given it to a
+ * task, and so does all that it leads to. */
+void verify_revived(uintptr_t p)
+{
+    struct object o;
+    if (find_object(p, &o))
+        bits_set(table[block_index(o.block)].mark, o.cell, o.cell + 1);
+}
+
+static void forget(uintptr_t p)
+{
+    struct object o;
+    if (find_object(p, &o))
+        bits_set(table[block_index(o.block)].garbage, o.cell, o.cell + 1);
+}
+
+/* On a boundary the word would count as the end of the object below, too. */
+void verify_refused(uintptr_t p)
+{
+    forget(p);
+    if (p % GRAIN == 0)
+        forget(p - 1);
+}
+
+static void count_revived(void)
+{
+    revived_only = true;
+    for (uint32_t i = 0; i < gc.nblocks; i++)
+        scan_grey(i);
+    scan_all_grey();
+    revived_only = false;
+    for (uint32_t i = 0; i < gc.nblocks; i++)
+        for (unsigned w = 0; w < BIT_WORDS; w++)
+            table[i].garbage[w] &= ~table[i].mark[w];
 }
 
 /* ---- the path to a missed object --------------------------------------------------------------------------------- */
@@ -315,6 +402,7 @@ static _Noreturn void missed(struct block *b, unsigned cell)
 
 void verify_run(void)
 {
+    count_revived();
     reach_all();
     for (uint32_t i = 0; i < gc.nblocks; i++)
         for (unsigned w = 0; w < BIT_WORDS; w++) {

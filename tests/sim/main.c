@@ -25,7 +25,7 @@ static const struct {
     const char *name;
     int (*run)(void);
 } workloads[] = {
-    {"graph", graph},
+    {"graph", graph}, {"special", special},
     {"bound", bound}, {"sync", sync_scenes}, {"handover", handover}, {"full", full}, {"store", store},
     {"isr", isr},
 };

@@ -10,7 +10,7 @@ enum { NOTHING = -1, OPEN = -2 };
 struct truth {
     struct {
         uintptr_t at;
-        unsigned size, owner;
+        unsigned size, owner, note;
         int holds;
         int slot[SLOTS];
     } node[NODES];
@@ -43,6 +43,16 @@ void truth_open(int *holder) { *holder = OPEN; }
 void truth_set(int *holder, int node) { *holder = node; }
 void truth_hold(unsigned node) { truth()->node[node].holds++; }
 void truth_drop(unsigned node) { truth()->node[node].holds--; }
+
+unsigned *truth_note(unsigned node) { return &truth()->node[node].note; }
+
+int truth_refers(unsigned node, unsigned to)
+{
+    for (unsigned k = 0; k < SLOTS; k++)
+        if (truth()->node[node].slot[k] == (int)to)
+            return 1;
+    return 0;
+}
 
 static void reach(struct truth *t, unsigned *n, int node)
 {

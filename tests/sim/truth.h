@@ -30,6 +30,9 @@ void truth_set(int *holder, int node);
 /* It is held otherwise, once more or less: by what passes it on, for example. */
 void truth_hold(unsigned node);
 void truth_drop(unsigned node);
+/* A word of the workload's own for each object; 0 at first. */
+unsigned *truth_note(unsigned node);
+int truth_refers(unsigned node, unsigned to);   /* by a slot */
 /* Must it be there? */
 int truth_reachable(unsigned node);
 

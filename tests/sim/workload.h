@@ -7,6 +7,7 @@
 
 int bound(void);
 int graph(void);
+int special(void);
 int sync_scenes(void);
 int handover(void);
 int full(void);
