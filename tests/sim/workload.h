@@ -10,6 +10,7 @@ int graph(void);
 int sync_scenes(void);
 int handover(void);
 int full(void);
+int shapes(void);
 
 /* Starts the collector on so many bytes, with settings of the schedule's choice. */
 void workload_heap(size_t bytes);
