@@ -54,9 +54,11 @@ static void worker_main(void *arg)
 
 struct task *worker_pick(struct hart *h, bool idle)
 {
+    struct gc_hart *g = gc_of(h);
+    if (ld_rlx(&gc.terminating) == 1 + h->index)
+        return g->worker;           /* all may wait for what it ends: a task of higher priority does not keep it from that */
     if (ld_rlx(&hgc_phase) != GC_MARK)
         return NULL;
-    struct gc_hart *g = gc_of(h);
     unsigned quarters = ld_rlx(&gc.used) > ld_rlx(&gc.goal) ? 3 : 1;
     if (!idle && g->worker_ns * 4 > (hal_time_ns() - g->cycle_ns) * quarters)
         return NULL;

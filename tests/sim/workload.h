@@ -11,6 +11,7 @@ int sync_scenes(void);
 int handover(void);
 int full(void);
 int shapes(void);
+int leave(void);
 
 /* Starts the collector on so many bytes, with settings of the schedule's choice. */
 void workload_heap(size_t bytes);
