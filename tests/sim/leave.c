@@ -17,7 +17,7 @@
 #include "truth.h"
 #include "workload.h"
 
-enum { NODE = HGC_KIND_FIRST, STAYERS = 4, DEAD = 3, WALL = 1500 };
+enum { NODE = HGC_KIND_FIRST, STAYERS = 4, DEAD = 3, WALL = 800 };
 #define MAGIC 0x1ea7e000u
 
 struct node {
@@ -97,6 +97,23 @@ static __attribute__((noinline)) void send_it(unsigned slot)
         sim_fail("the channel has no space");
 }
 
+/* It begins when this hart has nothing better to do: when the cycle is over. */
+static void begins_late(void *arg)
+{
+    check(arg);
+}
+
+static __attribute__((noinline)) struct task *pass_on(unsigned slot)
+{
+    struct task *t;
+    struct hk_task_config c = {.set_prio = true, .prio = HK_BACKGROUND};
+    struct node *p = keep_small(slot);
+    c.hart_plus_1 = 1 + (int)hk_hart();
+    if (hk_task_create(&t, &c, begins_late, p) != HK_OK)
+        sim_fail("no memory for a task");
+    return t;
+}
+
 static __attribute__((noinline)) void stay_pinned(void)
 {
     struct node *p = make(16);
@@ -128,6 +145,7 @@ static __attribute__((noinline)) void take_large(void)
 static void stayer(void *arg)
 {
     unsigned slot = task_self()->slot;
+    struct task *t;
     switch ((uintptr_t)arg) {
     case 0:
     case 1:
@@ -140,6 +158,12 @@ static void stayer(void *arg)
         break;
     case 3:
         stay_pinned();
+        break;
+    case 4:
+        t = pass_on(slot);
+        forget();
+        spin_till_over();
+        hk_task_join(t, NULL);
         break;
     default:
         take_large();
@@ -207,7 +231,7 @@ static void round(void)
     uint32_t begun = ld_rlx(&gc.cycle);
     st_rlx(&ready, 0);
     for (unsigned i = 0; i < m; i++)
-        stay[i] = start(stayer, sim_choose(5));
+        stay[i] = start(stayer, sim_choose(6));
     for (unsigned i = 0; i < n; i++)
         dead[i] = start(dies, 0);
     for (unsigned i = 0; i < n; i++)
@@ -236,7 +260,7 @@ int leave(void)
         hgc_root_add(wall, sizeof wall[0] * (1 + sim_choose(WALL)));
     hgc_root_add(&chan, sizeof chan);
     hgc_set(&chan, hgc_chan_new(STAYERS));
-    for (unsigned n = 2 + sim_choose(3); n > 0; n--)
+    for (unsigned n = 1 + sim_choose(3); n > 0; n--)
         round();
     return 0;
 }
