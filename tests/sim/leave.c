@@ -81,6 +81,7 @@ static void spin_till_over(void)
 {
     while (marking())
         hk_now();
+    sweep_finish();
 }
 
 static __attribute__((noinline)) struct node *keep_small(unsigned slot)
@@ -260,7 +261,7 @@ int leave(void)
         hgc_root_add(wall, sizeof wall[0] * (1 + sim_choose(WALL)));
     hgc_root_add(&chan, sizeof chan);
     hgc_set(&chan, hgc_chan_new(STAYERS));
-    for (unsigned n = 1 + sim_choose(3); n > 0; n--)
+    for (unsigned n = 1 + sim_choose(2); n > 0; n--)
         round();
     return 0;
 }
