@@ -66,6 +66,7 @@ void queue_put_here(struct hart *h, struct task *t);    /* in the queue of this 
 bool queue_remove(struct hart *h, struct task *t);      /* false: it is not in the queue of h */
 struct task *queue_take(struct hart *h, struct hart *from, unsigned min_prio);  /* takes one to run on h */
 bool queue_dispatch(struct hart *h, struct task *t);    /* READY -> RUNNING on h; false: it is claimed (K1) */
+bool queue_above(struct hart *h, unsigned prio);        /* does one of higher priority stand in it?  Critical section */
 void queue_set_prio(struct task *t, unsigned prio);
 
 /* ---- tick.c, timer.c: owner, in a critical section or handler ---- */
