@@ -164,7 +164,7 @@ static void end(void)
 /* Several workers may find it quiet; one tries.  If it gives up it goes on as a worker, and whoever leaves last tries. */
 void cycle_try_end(void)
 {
-    if (!cycle_quiet() || !cas_acq(&gc.terminating, 0, 1))      /* [L-spinlock.acq] */
+    if (!cycle_quiet() || !cas_acq(&gc.terminating, 0, 1 + hk_hart()))      /* [L-spinlock.acq] */
         return;
     if (ld_rlx(&hgc_phase) == GC_MARK && cycle_quiet())
         end();

@@ -124,7 +124,7 @@ struct gc {
     uint32_t cycle;             /* atomic: cycles begun; world stopped */
     uint32_t finished;          /* atomic: cycles whose mark is over; world stopped */
     struct hk_event done[2];    /* done[n & 1]: set when cycle n has finished; cleared when n begins */
-    uint32_t terminating;       /* atomic: a worker tries to end the mark */
+    uint32_t terminating;       /* atomic: 1 + hart whose worker tries to end the mark; 0: none does */
     uint32_t active;            /* atomic: drains that may hold a block, a slice or a claim */
     enum hgc_mode mode;         /* of the cycle that runs; world stopped */
     uint32_t dedicated;         /* atomic: dedicated workers that are missing */

@@ -125,12 +125,12 @@ bool sweep_done(void)
     return ld_acq(&gc.sweep_left) == 0;     /* [L-countdown.acq] */
 }
 
+/* Who waits sweeps: the worker that began this sweep may not have woken the sweeper yet, and may be of lower priority. */
 void sweep_finish(void)
 {
-    while (sweep_some(32)) {
-    }
-    while (!sweep_done())               /* somebody is at his last blocks */
-        hk_yield();
+    while (!sweep_done())
+        if (!sweep_some(32))
+            hk_yield();                 /* somebody, pinned, is at his last blocks */
 }
 
 static void sweeper(void *arg)

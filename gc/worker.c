@@ -47,6 +47,8 @@ static bool over_share(const struct gc_hart *g, uint64_t now, unsigned parts)
 struct task *worker_pick(struct hart *h, bool idle)
 {
     struct gc_hart *g = gc_of(h);
+    if (ld_rlx(&gc.terminating) == 1 + h->index)
+        return g->worker;           /* all may wait for what it ends: a task of higher priority does not keep it from that */
     if (ld_rlx(&hgc_phase) != GC_MARK)
         return NULL;
     if (!work_any())

@@ -67,6 +67,7 @@ bool queue_remove(struct hart *h, struct task *t);      /* false: it is not in t
 struct task *queue_take(struct hart *h, struct hart *from, unsigned min_prio);  /* takes one to run on h */
 bool queue_dispatch(struct hart *h, struct task *t);    /* READY -> RUNNING on h; false: it is claimed (K1) */
 bool sched_kept_off(const struct task *t);      /* the gate is closed to it */
+bool queue_above(struct hart *h, unsigned prio);        /* does one of higher priority stand in it?  Critical section */
 void queue_set_prio(struct task *t, unsigned prio);
 
 /* ---- tick.c, timer.c: owner, in a critical section or handler ---- */

@@ -142,6 +142,16 @@ struct task *queue_take(struct hart *h, struct hart *from, unsigned min_prio)
     return t;
 }
 
+bool queue_above(struct hart *h, unsigned prio)
+{
+    unsigned p = HK_PRIOS - 1;
+    spin_lock(&h->queue_lock);
+    while (p > prio && h->queue_head[p] == NULL)
+        p--;
+    spin_unlock(&h->queue_lock);
+    return p > prio;
+}
+
 /* ---- putting ---------------------------------------------------------------------------------------------------- */
 
 /* How well `t` would be placed on `h`: 0 at once, 1 by preempting, more: so many tasks later. */

@@ -115,8 +115,13 @@ static void set_current(struct hart *h, struct task *next)
     st_rlx(&h->running_prio, next == h->idle ? 0 : 1 + ld_rlx(&next->prio));
     own_add(&h->switches, 1);
     tick_restart(h);                            /* its full fence also stands between running_prio and the queue */
-    if (next != h->idle && ld_rlx(&h->queued) > 0)
-        hart_wake_one();                        /* there is more here than we can run */
+    if (next == h->idle || ld_rlx(&h->queued) == 0)
+        return;
+    if (!next->bound && queue_above(h, ld_rlx(&next->prio))) {
+        st_rlx(&h->resched, 1);                 /* it came while running_prio was that of the task before */
+        hal_ipi_send(h->index);
+    }
+    hart_wake_one();                            /* there is more here than we can run */
 }
 
 void sched_run(struct hart *h, struct task *next)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* harts: 1 2 4 */
 /* seconds: 60 */
+/* match: task touch ended on hart \d+: stack overflow */
 /* match: task deep ended on hart \d+: stack overflow */
 /* match: task smash ended on hart \d+: stack overflow */
 /* match: task wide ended on hart \d+: stack overflow */
@@ -37,6 +38,13 @@ static void smash_and_spin(void *arg)
         ;
 }
 
+/* One word below the stack: the guard of this task, not of one that ran before, must be there. */
+static void touch(void *arg)
+{
+    (void)arg;
+    *(volatile uintptr_t *)(hk_task_self()->stack_lo - sizeof(uintptr_t)) = 0;
+}
+
 static void nothing(void *arg)
 {
     (void)arg;
@@ -59,6 +67,7 @@ int app_main(void)
     size_t before = hk_mem_largest();
     unsigned char *neighbour = hk_mem_alloc(4096 * 4);
     memset(neighbour, 0x77, 4096 * 4);
+    ends("touch", touch, "a task that writes just below its stack is ended");
     ends("deep", deep, "a recursion without end is ended");
     ends("smash", smash, "so is one whose canary is gone, when it leaves its hart");
     ends("smash", smash_and_spin, "and at a trap");

@@ -27,7 +27,7 @@ static const struct {
 } workloads[] = {
     {"graph", graph}, {"special", special},
     {"bound", bound}, {"sync", sync_scenes}, {"handover", handover}, {"full", full}, {"store", store},
-    {"isr", isr},
+    {"isr", isr}, {"shapes", shapes}, {"leave", leave}, {"ranges", ranges},
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], TRACES = 1 << 21 };
 enum { CYCLES, SHADES };        /* figures */
@@ -76,9 +76,23 @@ void workload_heap(size_t bytes)
         sim_fail("hgc_init failed");
 }
 
+/* A hart that has nothing to wait for is interrupted once at most: for what it was armed for and is gone. */
+static void armed_for_nothing(const struct hart *h)
+{
+    static struct { unsigned times; uint32_t switches; } idle[HK_MAX_HARTS];
+    if (h->timers || h->slice_end != UINT64_MAX || h->alarm != UINT64_MAX || h->armed == UINT64_MAX
+        || idle[h->index].switches != h->switches)
+        idle[h->index].times = 0;
+    else if (++idle[h->index].times > 3)
+        sim_fail("the timer of hart %u, which has nothing to wait for, is set again and again", h->index);
+    idle[h->index].switches = h->switches;
+}
+
 /* Nobody has a step to take but for a timer: then there is nothing to do. */
 static void all_asleep(void)
 {
+    for (unsigned i = 0; i < hal_hart_count(); i++)
+        armed_for_nothing(hal_hart(i));
     for (unsigned i = 0; i < hal_hart_count(); i++)
         if (hal_hart(i)->queued)
             sim_fail("every hart sleeps, and %u tasks stand in the queue of hart %u: a wake-up was lost",

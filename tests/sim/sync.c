@@ -15,7 +15,7 @@ enum { TASKS = 5, MUTEXES = 3, WORDS = 12, GATES = 6, TIMERS = 2, SLOTS = 64 };
 
 struct facts {
     const void *pinned[HK_MAX_HARTS];           /* who must not leave this hart */
-    struct { const void *owner; unsigned times; } mutex[MUTEXES];
+    struct { const void *owner; unsigned times; bool orphan; } mutex[MUTEXES];
     int out;                                    /* units of the semaphore in use */
     unsigned arrived[GATES];                    /* at gates, by number */
     bool sent[TASKS][WORDS], got[TASKS][WORDS];
@@ -138,6 +138,20 @@ TRUTH static void owns(unsigned i, const void *was, const void *is)
     facts()->mutex[i].times += is != NULL;
 }
 
+/* Its owner has ended, and nobody has been told. */
+TRUTH static bool orphaned(unsigned i)
+{
+    bool was = facts()->mutex[i].orphan;
+    facts()->mutex[i].orphan = false;
+    return was;
+}
+
+TRUTH static void orphan(unsigned i)
+{
+    owns(i, hk_task_self(), NULL);
+    facts()->mutex[i].orphan = true;
+}
+
 TRUTH static unsigned times_of(unsigned i)
 {
     return facts()->mutex[i].times;
@@ -147,11 +161,12 @@ static bool lock(unsigned i, unsigned held)
 {
     uint64_t ns = timeout();
     int r = hk_mutex_lock_until(&mutex[i], ns);
-    bool may = r == HK_OK || (ns == 0 && r == HK_EAGAIN) || (ns != HK_FOREVER && r == HK_ETIMEOUT)
+    bool got = r == HK_OK || r == HK_EOWNERDEAD;
+    bool may = got || (ns == 0 && r == HK_EAGAIN) || (ns != HK_FOREVER && r == HK_ETIMEOUT)
                || (held && r == HK_EDEADLK);
-    if (!may)
+    if (!may || (r == HK_EOWNERDEAD) != (got && orphaned(i)))
         sim_fail("locking a mutex returned %d", r);
-    if (r != HK_OK)
+    if (!got)
         return false;
     owns(i, NULL, hk_task_self());
     if (++guarded[i] != times_of(i))
@@ -190,8 +205,11 @@ static void lock_unlock(void *arg)
             sim_fail("a task that holds no mutex keeps the priority of a waiter");
         dawdle();
     }
+    bool dies = sim_choose(4) == 0;             /* with what it holds: the next owner is told */
     for (unsigned k = 0; k < MUTEXES; k++)
-        if (held[k])
+        if (held[k] && dies)
+            orphan(k);
+        else if (held[k])
             unlock(k);
 }
 
@@ -201,6 +219,78 @@ static void mutexes(void)
     for (unsigned i = 0; i < MUTEXES; i++)
         if (ld_rlx(&mutex[i].word) != 0 || mutex[i].waiters.head || guarded[i] != times_of(i))
             sim_fail("mutex %u is not as it was after all have unlocked it", i);
+}
+
+/* An owner of low priority, whose hart one of middle priority will not leave, is raised by who waits for it. */
+static uint32_t stage;                          /* atomic */
+
+static void owns_low(void *arg)
+{
+    (void)arg;
+    hk_mutex_lock(&mutex[0]);
+    st_rel(&stage, 1);
+    while (ld_acq(&stage) < 2)
+        hk_now();
+    hk_mutex_unlock(&mutex[0]);
+}
+
+static void spins_between(void *arg)
+{
+    (void)arg;
+    st_rel(&stage, 2);
+    while (ld_acq(&stage) < 3)
+        hk_now();
+}
+
+static void wants_high(void *arg)
+{
+    (void)arg;
+    hk_mutex_lock(&mutex[sim_choose(2)]);       /* or behind another that waits for it */
+    st_rel(&stage, 3);
+}
+
+static void waits_between(void *arg)
+{
+    (void)arg;
+    hk_mutex_lock(&mutex[1]);
+    st_rel(&stage, 1);
+    hk_mutex_lock(&mutex[0]);
+    hk_mutex_unlock(&mutex[0]);
+    hk_mutex_unlock(&mutex[1]);
+}
+
+static struct task *start_at(unsigned prio, unsigned hart, void (*fn)(void *))
+{
+    struct task *t;
+    struct hk_task_config c = {.set_prio = true, .prio = (enum hk_prio)prio, .hart_plus_1 = 1 + (int)hart};
+    if (hk_task_create(&t, &c, fn, NULL) != HK_OK)
+        sim_fail("no memory for a task");
+    return t;
+}
+
+static void await_stage(unsigned n)
+{
+    while (ld_acq(&stage) < n)
+        hk_sleep(1000);
+}
+
+static void inversion(void)
+{
+    struct task *t[4] = {0};
+    unsigned hart = sim_choose(hk_harts());
+    t[0] = start_at(HK_BACKGROUND, hart, owns_low);
+    await_stage(1);
+    if (sim_choose(2)) {
+        st_rel(&stage, 0);
+        t[1] = start_at(HK_BACKGROUND, (hart + 1) % hk_harts(), waits_between);
+        await_stage(1);
+    }
+    t[2] = start_at(HK_NORMAL, hart, spins_between);
+    await_stage(2);
+    t[3] = start_at(HK_URGENT, (hart + 1) % hk_harts(), wants_high);
+    for (unsigned i = 0; i < 4; i++)
+        if (t[i])
+            hk_task_join(t[i], NULL);
 }
 
 /* ---- a semaphore ------------------------------------------------------------------------------------------------- */
@@ -298,6 +388,29 @@ static void pass_gates(void *arg)
 static void events(void)
 {
     run_tasks(pass_gates);
+}
+
+/* More than are woken in one critical section. */
+enum { CROWD = 13 };
+
+static void wait_open(void *arg)
+{
+    (void)arg;
+    if (hk_event_wait(&gate[0], HK_FOREVER) != HK_OK)
+        sim_fail("waiting for an event failed");
+}
+
+static void crowd(void)
+{
+    struct task *t[CROWD];
+    for (unsigned i = 0; i < CROWD; i++)
+        if (hk_task_create(&t[i], &(struct hk_task_config){.stack_size = 8192}, wait_open, NULL) != HK_OK)
+            sim_fail("no memory for a task");
+    if (sim_choose(4))
+        hk_sleep(100000);                       /* then all wait */
+    hk_event_set(&gate[0]);
+    for (unsigned i = 0; i < CROWD; i++)
+        hk_task_join(t[i], NULL);
 }
 
 /* ---- a channel --------------------------------------------------------------------------------------------------- */
@@ -469,8 +582,34 @@ static void use_timers(void *arg)
     }
 }
 
+/* Those for one moment run in the order in which they were started. */
+static unsigned in_order;               /* one hart's handlers only */
+
+static void ring_in_order(void *arg)
+{
+    if ((uintptr_t)arg != in_order++)
+        sim_fail("of several timers for one moment, number %u ran as %u", (unsigned)(uintptr_t)arg, in_order - 1);
+}
+
+static void same_moment(void)
+{
+    static struct hk_timer t[4];
+    uint64_t when = hk_now() + 2000 + some_time();
+    hal_crit_t c = hal_crit_enter();
+    for (uintptr_t i = 0; i < 4; i++)
+        hk_timer_start(&t[i], when, ring_in_order, (void *)i);
+    hal_crit_exit(c);
+    for (unsigned i = 0; i < 4; i++) {
+        while (ld_rlx(&t[i].fired) == 0)
+            hk_sleep(2000);
+        hk_timer_cancel(&t[i]);                 /* its function is over */
+    }
+}
+
 static void all_timers(void)
 {
+    if (sim_choose(4) == 0)
+        same_moment();
     for (unsigned i = 0; i < tasks; i++)
         for (unsigned k = 0; k < TIMERS; k++)
             arm(i, k);
@@ -852,7 +991,7 @@ static void claims(void)
 int sync_scenes(void)
 {
     static void (*const scene[])(void) = {
-        mutexes, semaphores, events, channels, all_timers, storm, parks, world, claims,
+        mutexes, inversion, semaphores, events, crowd, channels, all_timers, storm, parks, world, claims,
     };
     tasks = 2 + sim_choose(TASKS - 1);
     patient = sim_choose(3) == 0;

@@ -13,6 +13,9 @@ int handover(void);
 int full(void);
 int store(void);
 int isr(void);
+int shapes(void);
+int leave(void);
+int ranges(void);
 
 /* Starts the collector on so many bytes, with settings of the schedule's choice. */
 void workload_heap(size_t bytes);
