@@ -341,6 +341,7 @@ static void resurrect(struct block *b, struct special_table *t, unsigned cell, s
 static void sweep_one(struct block *b, struct special_table *t, unsigned cell)
 {
     struct special *first = special_first(t, cell);
+    hk_assert(first);
     bool finalizer = ld_rlx(&first->type) == SPECIAL_FINALIZER && ld_rlx(&first->fn);
     struct special *s = finalizer ? ld_rlx(&first->next) : first;
     if (!s) {
