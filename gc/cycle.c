@@ -117,6 +117,7 @@ static void finish(void)
     st_rlx(&gc.used, gc.live);
     gc.forced += gc.forced_now;
     sweep_begin();
+    gc.mark_wall += gc.times.quiet_ns - gc.times.mark_ns;
     pace_end(gc.times.quiet_ns);
     st_rlx(&gc.finished, gc.cycle);
     st_rlx(&hgc_phase, GC_OFF);

@@ -206,6 +206,7 @@ struct gc {
         uintptr_t used_start, used_end, trigger;
     } times;
     uint64_t retries;
+    uint64_t mark_wall;         /* length of all marks */
     uint64_t verified;
     uint64_t forced;            /* cycles that have finished and were not automatic */
     bool forced_now;            /* so is the one that runs */
@@ -293,6 +294,7 @@ struct gc_hart {
     uint32_t isr_taken, isr_empty;
     uint32_t looked_up;                 /* ephemerons, by marks */
     uint32_t restarts_mark, restarts_at;
+    uint32_t mode_rest[WORKER_MODES];   /* ns that are no whole microsecond yet */
     uintptr_t mode_us[WORKER_MODES], assist_us;     /* all cycles; RV32: wraps after 71 minutes of marking */
 };
 _Static_assert(sizeof(struct gc_hart) <= HART_GC_SIZE,

@@ -506,6 +506,7 @@ struct hgc_stats {
     /* time in ns since boot, summed over harts: total is gc, idle and user; gc is mark, assist and pause */
     uint64_t cpu_dedicated_ns, cpu_fractional_ns, cpu_idle_mark_ns;     /* mark_ns by the mode of the worker */
     uint64_t mark_ns;           /* mark workers */
+    uint64_t mark_wall_ns;      /* length of all marks, not times harts */
     uint64_t cpu_assist_ns;     /* tasks that marked to be allowed to allocate */
     uint64_t cpu_pause_ns;      /* pause_total_ns times harts */
     uint64_t cpu_gc_ns;

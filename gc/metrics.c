@@ -64,6 +64,7 @@ static const struct row rows[] = {
     FIGURE(cpu_fractional_ns, "/cpu/classes/gc/mark/fractional:ns"),
     FIGURE(cpu_idle_mark_ns, "/cpu/classes/gc/mark/idle:ns"),
     FIGURE(mark_ns, "/cpu/classes/gc/mark/workers:ns"),
+    FIGURE(mark_wall_ns, "/gc/mark/wall:ns"),
     FIGURE(cpu_assist_ns, "/cpu/classes/gc/mark/assist:ns"),
     FIGURE(cpu_pause_ns, "/cpu/classes/gc/pause:ns"),
     FIGURE(cpu_gc_ns, "/cpu/classes/gc/total:ns"),

@@ -49,6 +49,7 @@ static void fill_cycles(struct hgc_stats *s)
     s->cycles_forced = gc.forced;
     s->cycles_automatic = s->cycles - s->cycles_forced;
     s->termination_retries = gc.retries;
+    s->mark_wall_ns = gc.mark_wall;
     s->unbarriered_retries = gc.plain_retries;
     s->stopped_marks = gc.stopped_marks;
     s->verified = gc.verified;

@@ -144,7 +144,9 @@ static void account(struct gc_hart *g, enum worker_mode mode, uint64_t ns, uint3
 {
     hal_crit_t c = hal_crit_enter();
     g->mode = WORKER_NONE;
-    own_add(&g->mode_us[mode], ns / 1000);
+    uint64_t rest = ns + g->mode_rest[mode];
+    own_add(&g->mode_us[mode], rest / 1000);
+    g->mode_rest[mode] = (uint32_t)(rest % 1000);
     if (cycle == ld_rlx(&gc.cycle)) {
         g->mode_ns[mode] += ns;
         if (mode == WORKER_DEDICATED)

@@ -6,7 +6,7 @@
 #include "hal/hal.h"
 #include "sim.h"
 
-enum { SIM_HARTS = 4, SIM_BUFFER = 16, SIM_HISTORY = 128, SIM_SEEN = 256, SIM_EVENTS = 1 << 18 };
+enum { SIM_HARTS = 8, SIM_BUFFER = 16, SIM_HISTORY = 128, SIM_SEEN = 256, SIM_EVENTS = 1 << 18 };
 
 struct sim_clock {
     uint64_t at[SIM_HARTS];

@@ -241,7 +241,7 @@ static void round(void)
         hk_yield();
     for (hows = sim_choose(100); hows > 0; hows--)
         hk_now();
-    cycle_start(true, begun);
+    cycle_start(HGC_START, true, begun);
     join_dead(dead, n);
     for (unsigned i = 0; i < m; i++)
         check_result(stay[i]);

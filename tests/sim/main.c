@@ -28,8 +28,9 @@ static const struct {
     {"graph", graph}, {"special", special},
     {"bound", bound}, {"sync", sync_scenes}, {"handover", handover}, {"full", full}, {"store", store},
     {"isr", isr}, {"shapes", shapes}, {"leave", leave}, {"ranges", ranges},
+    {"quarter", quarter},           /* by name only */
 };
-enum { WORKLOADS = sizeof workloads / sizeof workloads[0], TRACES = 1 << 21 };
+enum { WORKLOADS = sizeof workloads / sizeof workloads[0], CHOSEN = WORKLOADS - 1, TRACES = 1 << 21 };
 enum { CYCLES, SHADES };        /* figures */
 enum { SECONDS_MAX = 10 };      /* for one schedule */
 
@@ -52,7 +53,7 @@ static void balance(void)
 int app_main(void)
 {
     struct hgc_stats s;
-    unsigned which = only >= 0 ? (unsigned)only : sim_choose(WORKLOADS);
+    unsigned which = only >= 0 ? (unsigned)only : sim_choose(CHOSEN);
     int status = workloads[which].run();
     hgc_stats(&s);
     sim_figure(CYCLES, s.cycles);
@@ -70,6 +71,7 @@ void workload_heap(size_t bytes)
     config.percent = 20 + 40 * sim_choose(5);
     config.min_trigger = 4096 * (1 + sim_choose(4));
     config.clobber = sim_choose(2);
+    config.stoptheworld = sim_choose(6) == 0 ? 1 + sim_choose(2) : 0;
     config.limit = sim_choose(4) == 0 ? bytes / 2 : 0;
     config.period_ns = sim_choose(4) == 0 ? 1000000 : HGC_PERIOD_OFF;      /* on, time never ends: steps do */
     if (!config.base || hgc_init(&config) != HGC_OK)
@@ -110,13 +112,16 @@ struct options {
     double seconds;
     int strategy, weak, race;   /* -1: by seed */
     unsigned print;
-    bool quiet, twice;
+    unsigned harts;             /* 0: by seed */
+    uint64_t steps;
+    bool quiet, twice, console;
 };
 
 static _Noreturn void usage(void)
 {
     fprintf(stderr, "usage: sim [--seed N] [--seeds N] [--seconds S] [--strategy random|pct|rr] [--weak 0|1] [--race 0|1]\n"
-                    "           [--workload NAME] [--print EVENTS] [--quiet] [--twice]\nworkloads:");
+                    "           [--workload NAME] [--print EVENTS] [--harts N] [--steps N]\n"
+                    "           [--quiet] [--twice] [--console]\nworkloads:");
     for (unsigned i = 0; i < WORKLOADS; i++)
         fprintf(stderr, " %s", workloads[i].name);
     fprintf(stderr, "\n");
@@ -143,9 +148,10 @@ static struct options parse(int argc, char **argv)
 {
     static const struct option names[] = {
         {"seed", 1, 0, 's'}, {"seeds", 1, 0, 'n'}, {"seconds", 1, 0, 't'}, {"strategy", 1, 0, 'S'}, {"weak", 1, 0, 'w'},
-        {"race", 1, 0, 'r'}, {"workload", 1, 0, 'W'}, {"print", 1, 0, 'p'}, {"quiet", 0, 0, 'q'}, {"twice", 0, 0, '2'}, {0, 0, 0, 0},
+        {"race", 1, 0, 'r'}, {"workload", 1, 0, 'W'}, {"print", 1, 0, 'p'}, {"quiet", 0, 0, 'q'}, {"twice", 0, 0, '2'},
+        {"harts", 1, 0, 'h'}, {"steps", 1, 0, 'm'}, {"console", 0, 0, 'c'}, {0, 0, 0, 0},
     };
-    struct options o = {.seed = 1, .seeds = 1000, .seconds = 1e9, .strategy = -1, .weak = -1, .race = -1};
+    struct options o = {.seed = 1, .seeds = 1000, .seconds = 1e9, .strategy = -1, .weak = -1, .race = -1, .steps = 2000000};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
         switch (c) {
         case 's': o.seed = strtoull(optarg, NULL, 0); break;
@@ -158,9 +164,12 @@ static struct options parse(int argc, char **argv)
         case 'p': o.print = (unsigned)atoi(optarg); break;
         case 'q': o.quiet = true; break;
         case '2': o.twice = true; break;
+        case 'h': o.harts = (unsigned)atoi(optarg); break;
+        case 'm': o.steps = strtoull(optarg, NULL, 0); break;
+        case 'c': o.console = true; break;
         default:  usage();
         }
-    if (optind != argc || o.seeds == 0)
+    if (optind != argc || o.seeds == 0 || o.harts > HK_MAX_HARTS)
         usage();
     return o;
 }
@@ -173,10 +182,10 @@ static struct sim_config config_of(const struct options *o, uint64_t seed)
     return (struct sim_config){
         .seed = seed,
         .strategy = o->strategy >= 0 ? (enum sim_strategy)o->strategy : mix[x % 8],
-        .harts = 2 + (unsigned)(x >> 8) % 3,
+        .harts = o->harts ? o->harts : 2 + (unsigned)(x >> 8) % 3,
         .weak = o->weak >= 0 ? o->weak != 0 : (x >> 16) % 2 != 0,
         .race = o->race >= 0 ? o->race != 0 : (x >> 20) % 4 == 0,
-        .steps_max = 2000000,
+        .steps_max = o->steps,
         .all_asleep = all_asleep,
     };
 }
@@ -342,6 +351,8 @@ int main(int argc, char **argv)
             return 1;
         }
         count(f, &c, &r);
+        if (o.console)
+            printf("%s", sim_console());
     }
     if (o.print)
         sim_print(o.print);

@@ -16,6 +16,7 @@ int isr(void);
 int shapes(void);
 int leave(void);
 int ranges(void);
+int quarter(void);
 
 /* Starts the collector on so many bytes, with settings of the schedule's choice. */
 void workload_heap(size_t bytes);
