@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What memory is free: from behind the trap stacks of the harts that are there to the end of the bank that the device
- * tree names.  The tree itself lies in that bank; all that is wanted of it is read here and in args.c, so its place is free as well.
+ * tree names.  The tree itself lies in that bank; all that is wanted of it is read here and in args.c, so its place is free as
+ * well.
  */
 #include "boot/boot.h"
 #include "boot/fdt.h"

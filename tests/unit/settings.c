@@ -152,7 +152,7 @@ static void short_buffers(void **state)
 static void numbers(void **state)
 {
     (void)state;
-    uint64_t v;
+    uint64_t v = 0;
     struct args_word w;
     const char *at = "a=18446744073709551615 b=16777216T c=17179869183G d=17179869184G";
     assert_true(args_next(&at, &w) && args_number(&w, false, UINT64_MAX, &v));
