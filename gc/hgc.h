@@ -394,7 +394,7 @@ void hgc_chan_close(struct hgc_chan *c);
 #endif
 #ifndef HGC_ISR_CELLS
 #define HGC_ISR_CELLS 64                /* on each hart, all reserves together; each costs the stop that begins a cycle about
-                                           100 instructions of its hart */
+                                           125 instructions of its hart */
 #endif
 /* Gives each hart a reserve of `count` cells of `size` bytes (up to HGC_SMALL_MAX), and fills it as far as there is memory.
  * It stays for ever.  A refilling task runs when a reserve is half empty, with priority high.  Returns the reserve's number.
