@@ -74,6 +74,7 @@ inline look(x)
 
 inline look_at_all()
 {
+    skip;
 #ifndef NO_STOPPED_LOOK
 #ifndef NO_STACK
     look(reg[0]); look(reg[1]);
