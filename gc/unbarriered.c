@@ -38,29 +38,10 @@ static void mark_stack_word(void *arg, uintptr_t word, uintptr_t where)
     mark_word(word);
 }
 
-HAL_NO_SANITIZE static __attribute__((noinline)) void scan_from_here(uintptr_t end)
-{
-    for (uintptr_t p = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(WORD - 1); p + WORD <= end; p += WORD)
-        mark_word(*(const volatile uintptr_t *)p);
-}
-
-/* The task that stopped the world: its saved context is an old one.  Its registers go into this frame, below which the
- * called one begins. */
-static __attribute__((noinline)) void scan_self(struct task *t)
-{
-    __builtin_unwind_init();
-    scan_from_here(t->stack_hi);
-    __asm__ volatile("");               /* no tail call: this frame must stand meanwhile */
-}
-
 static void scan_task(struct task *t)
 {
     uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
-    if (t->no_stack_roots || state == TASK_DEAD || state == TASK_FREE)
-        return;
-    if (t == task_self())
-        scan_self(t);
-    else
+    if (!t->no_stack_roots && state != TASK_DEAD && state != TASK_FREE)
         task_each_word(t, mark_stack_word, NULL);
 }
 
@@ -88,6 +69,7 @@ bool unbarriered_end(void)
 {
     if (!ld_rlx(&gc.plain))
         return true;
+    hk_assert(task_self()->no_stack_roots);     /* a worker: its saved context is an old one, but no root */
     look_at_all();
     if (!markq_any())
         return true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* expect-error: request for member 'hgc_t' in something not a structure or union */
-/* expect-error-c++: request for member 'hgc_t' in .*non-class type */
+/* expect-error: is a pointer; did you mean to use */
+/* expect-error-c++: request for member 'hgc_t' in .*of pointer type */
 /* hgc_swap and hgc_cas are for reference fields: a plain pointer is stored to in a section of the program's own. */
 #include "gc/hgc.h"
 
