@@ -163,6 +163,10 @@ static void levels(void *arg)
     ok(told[HGC_PRESSURE_LAST] > before && stats().allocs_failed == failed + 1, "else it fails, after it was told");
     hgc_set(&root.list, NULL);
     hgc_collect(HGC_WAIT);
+    hgc_set_auto(false);                /* no cycle in between */
+    pace_tell(HGC_PRESSURE_HARD);
+    ok(!pace_tell(HGC_PRESSURE_HARD), "who was told is not told again");
+    hgc_set_auto(true);
     is(told_twice, 0, "no level twice in a cycle");
     is(disorder, 0, "none without those below it");
 }

@@ -213,6 +213,19 @@ static void step_in_live(void **state)
     assert_rest(cycle(&m, little), 0.10);
 }
 
+/* Both at once: three times as much to mark as was foretold, while the program allocates faster than before. */
+static void step_in_both(void **state)
+{
+    (void)state;
+    struct machine m = machine(1 * GIB, 0, 200);
+    struct load little = {.live = 16 * MIB, .rate = 0.01}, much = {.live = 64 * MIB, .rate = 0.25};
+    m.p.least = 0;
+    cycles(&m, little, 10);
+    assert_true(cycle(&m, much).over < 0.1);
+    for (int n = 0; n < 10; n++)
+        assert_true(cycle(&m, much).over < 0.1);
+}
+
 static double spread(double low, double high)
 {
     static uint32_t seed = 1;
@@ -520,6 +533,7 @@ int main(void)
         cmocka_unit_test(step_in_rate),
         cmocka_unit_test(step_in_rate_after_trigger),
         cmocka_unit_test(step_in_live),
+        cmocka_unit_test(step_in_both),
         cmocka_unit_test(jitter),
         cmocka_unit_test(heavy_jitter),
         cmocka_unit_test(oscillating),
