@@ -4,8 +4,8 @@
  * the ephemerons in its list, and the scan of an ephemeron looks at its key.  So each is looked at twice a cycle at most, in
  * any order of marking, and no pass over all of them is needed: the mark is over when the queues are dry.
  *
- * Both may be scanned at once, each by one hart.  Mark first, full fence, then the look at the other: one of the two sees
- * both marks.
+ * Both may be scanned at once, each by one hart.  Mark first, fence, then the look at the other: one of the two sees both
+ * marks.
  */
 #include "gc/gc_internal.h"
 
@@ -18,7 +18,8 @@ static bool is_reached(uintptr_t p, bool (*marked)(const struct object *o))
 unsigned ephemeron_values(const struct object *o, bool (*marked)(const struct object *o), struct hgc_visitor *v)
 {
     unsigned n = 0;
-    fence_full();                       /* [L-ephemeron.key, L-ephemeron.ephemeron] */
+    fence_rr();                         /* own mark before the other's [L-ephemeron.key, L-ephemeron.ephemeron] */
+    fence_full();                       /* [L-none: for hosts on which an amo is a loop, not one step] */
     if (o->block->kind == GC_KIND_SPECIAL) {
         const struct special *s = (const struct special *)object_start(o);
         n = ld_rlx(&s->type) == SPECIAL_EPHEMERON;

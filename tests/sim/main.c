@@ -68,6 +68,7 @@ void workload_heap(size_t bytes)
     struct hgc_config config = {.size = bytes, .base = hk_mem_alloc(bytes)};
     config.verify = sim_choose(2);
     config.stress = sim_choose(4) == 0 ? 5 + sim_choose(20) : 0;
+    config.own_finalizers = sim_choose(2);
     config.percent = 20 + 40 * sim_choose(5);
     config.min_trigger = 4096 * (1 + sim_choose(4));
     config.clobber = sim_choose(2);

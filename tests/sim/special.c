@@ -15,7 +15,7 @@
 #include "truth.h"
 #include "workload.h"
 
-enum { NODE = HGC_KIND_FIRST, BOX, WORKERS_MAX = 4, BOXES = 8, RUNNER = TASKS - 1 };
+enum { NODE = HGC_KIND_FIRST, BOX, WORKERS_MAX = 4, BOXES = 8 };
 #define MAGIC 0x5bec1a1u
 
 /* truth_note: what an object has. */
@@ -111,7 +111,7 @@ static void finalize(void *object, void *arg)
     *truth_note(n) &= ~(unsigned)FINALIZER;
     gone("the finalizer", n);
     *truth_note(n) |= FINALIZED;
-    truth_set(truth_local(RUNNER, 0), (int)n);
+    truth_hold(n);
     for (unsigned i = 0; i < SLOTS; i++) {
         struct node *q = hgc_get(p->slot[i]);
         if (q)
@@ -121,7 +121,7 @@ static void finalize(void *object, void *arg)
     check(p);
     if (sim_choose(3) == 0)
         set_root(ROOTS - 1, p);
-    truth_set(truth_local(RUNNER, 0), -1);
+    truth_drop(n);
 }
 
 static void cleanup(void *arg)
@@ -184,6 +184,8 @@ static void make_box(struct mutator *m, struct node *p, struct node *q)
     b->key = check(q);
     b->before = *truth_note(b->target) & FINALIZED;
     hgc_set(&b->weak, hgc_weak_new(p));
+    if (hgc_get(b->weak) && hgc_weak_get(hgc_get(b->weak)) != p)
+        sim_fail("a new weak reference to object %u does not give it", b->target);
     if (sim_choose(2)) {
         struct node *value = sim_choose(2) ? make(m) : p;
         if (value) {
@@ -287,19 +289,25 @@ static void use_pool(struct mutator *m, unsigned a)
         hold(m, a, p);
 }
 
-static void pin(struct node *p)
+/* The pin alone holds it for a while; then a stack does, that may have been scanned before. */
+static __attribute__((noinline)) void pin(struct mutator *m, unsigned a)
 {
-    unsigned n = check(p);
-    int i = hgc_pin(p);
+    unsigned n = check(m->local[a]);
+    int i = hgc_pin(m->local[a]);
     if (i < 0)
         return;
     truth_hold(n);
-    hk_yield();
-    if (hgc_pinned(i) != p)
+    hold(m, a, NULL);
+    if (sim_choose(2))
+        hgc_collect(HGC_START);
+    for (unsigned k = sim_choose(8); k > 0; k--)
+        hk_yield();
+    hold(m, a, hgc_pinned(i));
+    if (!m->local[a] || check(m->local[a]) != n)
         sim_fail("pin %d is not object %u", i, n);
-    check(hgc_pinned(i));
     truth_drop(n);
     hgc_unpin(i);
+    hk_yield();
 }
 
 static void step(struct mutator *m)
@@ -328,13 +336,16 @@ static void step(struct mutator *m)
     case 13: add_cleanup(m); break;
     case 14:
         if (p && sim_choose(2))
-            pin(p);
+            pin(m, a);
         else if (p && sim_choose(2))
             take_finalizer_back(m, p);
         else
             use_pool(m, a);
         break;
-    default: hk_yield(); break;
+    default:
+        hk_yield();
+        hgc_finalize(sim_choose(2));
+        break;
     }
 }
 
@@ -373,6 +384,8 @@ static void finish(void)
         hgc_special_stats(&s);
         if (!s.pending)
             return;
+        if (sim_choose(2))
+            hgc_finalize(1);
         hk_yield();
     }
     sim_fail("%u finalizers and cleanups wait for ever", (unsigned)s.pending);
