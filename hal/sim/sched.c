@@ -172,8 +172,10 @@ void sim_point(void)
     if (h->crit)
         return;
     sim_look_at_timer(h);
-    if (h->pending && sim_choose(sim->take_in) == 0)
+    while (h->pending && sim_choose(sim->take_in) == 0) {       /* also several between two instructions */
         sim_take_interrupt(h);
+        h = sim->cur;
+    }
 }
 
 void sim_sleep(struct sim_hart *h)

@@ -27,7 +27,7 @@ static const struct {
 } workloads[] = {
     {"graph", graph},
     {"bound", bound}, {"sync", sync_scenes}, {"handover", handover}, {"full", full},
-    {"shapes", shapes}, {"leave", leave}, {"ranges", ranges},
+    {"shapes", shapes}, {"leave", leave}, {"ranges", ranges}, {"web", web},
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], TRACES = 1 << 21 };
 enum { CYCLES, SHADES };        /* figures */
