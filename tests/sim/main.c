@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gc/gc_internal.h"
 #include "gc/hgc.h"
 #include "kernel/hart.h"
 #include "kernel/hk.h"
@@ -55,6 +56,13 @@ void workload_heap(size_t bytes)
     config.min_trigger = 4096 * (1 + sim_choose(4));
     if (!config.base || hgc_init(&config) != HGC_OK)
         sim_fail("hgc_init failed");
+}
+
+/* I4: a reference is stored by a sequence that a stop rewinds, or where no stop can come. */
+static void stored(uintptr_t p)
+{
+    if (p - gc.base < gc.bytes)
+        sim_fail("I4: a store to an object, at %#lx, is neither in a critical section nor restartable", (unsigned long)p);
 }
 
 /* A hart that has nothing to wait for is interrupted once at most: for what it was armed for and is gone. */
@@ -158,6 +166,7 @@ static struct sim_config config_of(const struct options *o, uint64_t seed)
         .weak = o->weak >= 0 ? o->weak != 0 : (x >> 16) % 2 != 0,
         .race = o->race >= 0 ? o->race != 0 : (x >> 20) % 4 == 0,
         .steps_max = 2000000,
+        .stored = stored,
         .all_asleep = all_asleep,
     };
 }
