@@ -233,6 +233,7 @@ static void mark_large(struct block *b)
 
 void mark_block(struct block *b)
 {
+    hk_assert(gc_is_on());              /* who holds a block counts in gc.active: no mark ends meanwhile */
     own_add(&gc_self()->scanned, 1);
     if (ld_rlx(&b->state) == BLOCK_SMALL)
         mark_small(b);

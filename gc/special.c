@@ -393,7 +393,9 @@ static bool sweep_records(struct block *b, unsigned *left)
             if ((*left)-- == 0)
                 return true;
             struct block *of = &gc.blocks[ld_rlx(&s->block)];
-            unlink(special_table_of(of), cell_of(of, object), s);
+            struct special_table *t = special_table_of(of);
+            hk_assert(t);
+            unlink(t, cell_of(of, object), s);
             st_rlx(&s->object, 0);
         }
     return false;

@@ -246,6 +246,8 @@ void sim_store(volatile void *p, unsigned size, uint64_t value, enum sim_order o
 {
     sim_point();
     sim->cur->idle_loads = 0;
+    if (sim->cfg.stored && !sim->cur->crit)
+        sim->cfg.stored((uintptr_t)p);
     mem_store((uintptr_t)p, size, value, order, (uintptr_t)__builtin_return_address(0));
 }
 

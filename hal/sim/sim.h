@@ -22,6 +22,8 @@ struct sim_config {
     bool race;                  /* the race detector: race.c */
     bool trace;                 /* keep the whole schedule, not just its end */
     uint64_t steps_max;         /* more is a failure: no progress */
+    void (*stored)(uintptr_t p);        /* called at each atomic store outside of critical sections and restartable
+                                           sequences; may be NULL */
     void (*all_asleep)(void);   /* called when every hart sleeps and all that was stored is visible; may be NULL */
 };
 

@@ -129,6 +129,24 @@ static __attribute__((noinline)) void stay_pinned(void)
     check(p);
 }
 
+/* In a register that switch.c saves last, so that the word at sp is all that there is. */
+static __attribute__((noinline)) void stay_in_register(void)
+{
+    register struct node *p __asm__("r15") = make(16);
+    forget();
+    amo_add_rel(&ready, 1);
+    for (unsigned n = 0; n < 20000 && !marking(); n++) {
+        hk_now();
+        __asm__ volatile("" : "+r"(p));
+    }
+    while (marking()) {
+        hk_now();
+        __asm__ volatile("" : "+r"(p));
+    }
+    sweep_finish();
+    check(p);
+}
+
 /* The last one is on its way when the mark begins. */
 static __attribute__((noinline)) void take_large(void)
 {
@@ -165,6 +183,9 @@ static void stayer(void *arg)
         forget();
         spin_till_over();
         hk_task_join(t, NULL);
+        break;
+    case 5:
+        stay_in_register();
         break;
     default:
         take_large();
@@ -232,7 +253,7 @@ static void round(void)
     uint32_t begun = ld_rlx(&gc.cycle);
     st_rlx(&ready, 0);
     for (unsigned i = 0; i < m; i++)
-        stay[i] = start(stayer, sim_choose(6));
+        stay[i] = start(stayer, sim_choose(7));
     for (unsigned i = 0; i < n; i++)
         dead[i] = start(dies, 0);
     for (unsigned i = 0; i < n; i++)

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gc/gc_internal.h"
 #include "gc/hgc.h"
 #include "kernel/hart.h"
 #include "kernel/hk.h"
@@ -27,7 +28,7 @@ static const struct {
 } workloads[] = {
     {"graph", graph}, {"special", special},
     {"bound", bound}, {"sync", sync_scenes}, {"handover", handover}, {"full", full}, {"store", store},
-    {"isr", isr}, {"shapes", shapes}, {"leave", leave}, {"ranges", ranges},
+    {"isr", isr}, {"shapes", shapes}, {"leave", leave}, {"ranges", ranges}, {"web", web},
     {"quarter", quarter},           /* by name only */
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], CHOSEN = WORKLOADS - 1, TRACES = 1 << 21 };
@@ -77,6 +78,13 @@ void workload_heap(size_t bytes)
     config.period_ns = sim_choose(4) == 0 ? 1000000 : HGC_PERIOD_OFF;      /* on, time never ends: steps do */
     if (!config.base || hgc_init(&config) != HGC_OK)
         sim_fail("hgc_init failed");
+}
+
+/* I4: a reference is stored by a sequence that a stop rewinds, or where no stop can come. */
+static void stored(uintptr_t p)
+{
+    if (p - gc.base < gc.bytes)
+        sim_fail("I4: a store to an object, at %#lx, is neither in a critical section nor restartable", (unsigned long)p);
 }
 
 /* A hart that has nothing to wait for is interrupted once at most: for what it was armed for and is gone. */
@@ -187,6 +195,7 @@ static struct sim_config config_of(const struct options *o, uint64_t seed)
         .weak = o->weak >= 0 ? o->weak != 0 : (x >> 16) % 2 != 0,
         .race = o->race >= 0 ? o->race != 0 : (x >> 20) % 4 == 0,
         .steps_max = o->steps,
+        .stored = stored,
         .all_asleep = all_asleep,
     };
 }

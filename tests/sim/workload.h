@@ -17,6 +17,7 @@ int shapes(void);
 int leave(void);
 int ranges(void);
 int quarter(void);
+int web(void);
 
 /* Starts the collector on so many bytes, with settings of the schedule's choice. */
 void workload_heap(size_t bytes);
