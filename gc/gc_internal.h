@@ -620,7 +620,10 @@ bool sweep_done(void);
 enum { PACE_PERCENT = 100, PACE_PERCENT_MAX = 10000, SWEEP_PIECE = 8 };
 static inline uint32_t pace_ratio(void) { return ld_rlx(&gc.assist_ratio); }
 static inline bool pace_limiting(void) { return ld_rlx(&gc.limiting) != 0; }
-bool pace_period_ok(uint64_t ns);
+static inline bool pace_period_ok(uint64_t ns)
+{
+    return ns == HGC_PERIOD_OFF || (ns >= 1000000 && ns / 1000000 <= INT32_MAX);
+}
 void pace_init(void);
 void pace_begin(void);          /* world stopped, before the phase is MARK */
 void pace_end(uint64_t marked_until);   /* world stopped, live and used are known, the sweep has begun */

@@ -286,11 +286,6 @@ static void period_over(void *arg)
     hk_timer_start(&gc.period_timer, now + wait, period_over, NULL);
 }
 
-bool pace_period_ok(uint64_t ns)
-{
-    return ns == HGC_PERIOD_OFF || (ns >= MS && ns / MS <= INT32_MAX);
-}
-
 void pace_init(void)
 {
     pacer_init(&gc.pacer, gc.bytes, gc.cfg.limit, gc.cfg.min_trigger, gc.cfg.percent);
