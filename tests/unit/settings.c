@@ -14,7 +14,7 @@ static char error[HGC_SETTINGS_ERROR];
 
 static struct hgc_config taken(const char *text)
 {
-    struct hgc_config c = {.size = 1 << 20};
+    struct hgc_config c = {.size = SIZE_MAX};
     error[0] = 0;
     assert_int_equal(hgc_settings(&c, text, error, sizeof error), HGC_OK);
     assert_string_equal(error, "");
