@@ -46,16 +46,16 @@ static bool far_over(void)
 
 static void wait_mark(uint32_t cycle)
 {
-    uint64_t since = hal_time_ns();
+    uint32_t since = pace_wait_begin();
     cycle_wait(cycle);
-    pace_assisted(hal_time_ns() - since);
+    pace_wait_end(since);
 }
 
 static void collect(void)
 {
-    uint64_t since = hal_time_ns();
+    uint32_t since = pace_wait_begin();
     hgc_collect(HGC_WAIT);
-    pace_assisted(hal_time_ns() - since);
+    pace_wait_end(since);
 }
 
 /* A cycle if it is time for one; the sweep's share of each new run; what the program must be told. */
