@@ -82,7 +82,7 @@ struct ladder {
 };
 
 /* The program may have let something go.  Where the limiter fails allocations it gets one collection a rung for that, until
- * the limiter stops: one for each allocation would be what it is there to end. */
+ * the limiter stops or a cycle gains something: one for each allocation would be what it is there to end. */
 static bool chance(const struct ladder *l, unsigned rung)
 {
     if (l->refused && amo_or_rlx(&gc.chances, 1u << rung) & (1u << rung))

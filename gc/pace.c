@@ -186,7 +186,6 @@ static void pressure(void)
     if (gc.live > limit - limit / 8 || gc.limiter.limiting)
         due |= 1u << HGC_PRESSURE_HARD;
     st_rlx(&gc.pressure_due, due);
-    st_rlx(&gc.pressure_told, 0);
 }
 
 static uint64_t root_bytes(void)
@@ -217,6 +216,9 @@ void pace_end(uint64_t marked_until)
     pacer_end(&gc.pacer, &c);
     publish();
     st_rlx(&gc.assist_ratio, 0);
+    if (!pacer_refuses(&gc.pacer, true, gc.pacer.arena, 1))
+        st_rlx(&gc.chances, 0);         /* this one gained something */
+    st_rlx(&gc.pressure_told, 0);
     pressure();
 }
 
@@ -256,10 +258,12 @@ void pace_tell_due(void)
 
 /* ---- settings ---------------------------------------------------------------------------------------------------- */
 
-/* The goal of a running cycle moves as well; the sweep is spread over what is left to the new trigger. */
+/* The goal of a running cycle moves as well; the sweep is spread over what is left to the new trigger; what was tight may be
+ * wide now. */
 static void repaced(hal_crit_t c)
 {
     publish();
+    pressure();
     if (gc_is_on()) {
         uintptr_t used = ld_rlx(&gc.used);
         pacer_revise(&gc.pacer, used, marked());
