@@ -36,16 +36,16 @@ void hgc_fail_alloc(unsigned n, unsigned count)
 
 static void wait_mark(uint32_t cycle)
 {
-    uint64_t since = hal_time_ns();
+    uint32_t since = pace_wait_begin();
     cycle_wait(cycle);
-    pace_assisted(hal_time_ns() - since);
+    pace_wait_end(since);
 }
 
 static void collect(void)
 {
-    uint64_t since = hal_time_ns();
+    uint32_t since = pace_wait_begin();
     hgc_collect(HGC_WAIT);
-    pace_assisted(hal_time_ns() - since);
+    pace_wait_end(since);
 }
 
 /* A task's debt; a cycle if it is time for one; the sweep's share of each new run; what the program must be told. */
@@ -71,7 +71,7 @@ struct ladder {
 };
 
 /* The program may have let something go.  Where the limiter fails allocations it gets one collection a rung for that, until
- * the limiter stops: one for each allocation would be what it is there to end. */
+ * the limiter stops or a cycle gains something: one for each allocation would be what it is there to end. */
 static bool chance(const struct ladder *l, unsigned rung)
 {
     if (l->refused && amo_or_rlx(&gc.chances, 1u << rung) & (1u << rung))

@@ -158,6 +158,7 @@ static uintptr_t mark_for(uintptr_t work, bool *dry)
     g->assist_ns += ns;
     own_add(&g->assist_us, ns / 1000);
     drain_leave();
+    pace_assisted(ns);
     root_wipe_below();
     if (gc_is_on() && cycle_quiet())
         hart_kick(hk_hart());           /* it was the last with work: a worker ends the mark */
@@ -176,7 +177,9 @@ static void work_off(struct task *t, uintptr_t work, uint32_t ratio)
         }
         work -= done;
         if (dry) {
+            uint32_t since = pace_wait_begin();
             wait_for_pay(work);
+            pace_wait_end(since);
             return;
         }
     }
@@ -191,9 +194,5 @@ void assist(void)
     uintptr_t work = (uintptr_t)pacer_scale((uint64_t)-t->gc_balance, ratio, 1u << PACER_SHIFT);
     t->gc_balance = 0;
     work -= work ? take_from_pool(work) : 0;
-    if (!work)
-        return;
-    uint64_t since = hal_time_ns();
     work_off(t, work, ratio);
-    pace_assisted(hal_time_ns() - since);
 }

@@ -140,10 +140,12 @@ struct gc {
     struct limiter limiter;     /* the same */
     uint32_t limiter_us;        /* the same: when the limiter last looked */
     struct pace_sums {
-        uint32_t idle, worker, stopped;     /* microseconds, of all harts */
+        uint32_t idle, worker, stopped, waited;     /* microseconds, of all harts, of all tasks */
     } limiter_sums;             /* the same: as they were then */
-    uint32_t limiter_assist_us; /* atomic: tasks' time spent on assists or waiting, since then */
-    uint32_t assist_us;         /* atomic: since the mark began */
+    uint32_t limiter_assist_us; /* atomic: tasks' time spent on assists since then */
+    uint32_t assist_us;         /* atomic: the same since the mark began */
+    uint32_t wait_tasks, wait_starts, wait_done, wait_before;   /* as pacer: tasks that wait for the collector, the sum of
+                                   their starts, microseconds of those that are over, and of all when the mark began */
     uintptr_t trigger;          /* atomic: a cycle starts when the heap passes it */
     uintptr_t goal;             /* atomic: the heap should not grow above it */
     uintptr_t limit;            /* atomic: never the goal above it */
@@ -614,8 +616,9 @@ bool sweep_done(void);
  *   pace_limiting() the collector has had more than half of the time: nobody assists or waits for the mark, debts are
  *                   forgotten, workers keep their quarter.
  *   pace_revise()   brings the ratio up to date; cheap while the heap has not grown since.  Slow paths call it.
- *   pace_assisted() counts a task's time spent on assisting or on waiting for work to be done: rate of the program, the
- *                   trigger's lower bound and the limiter live on it.  The workers' times count no assists.
+ *   pace_assisted() counts the time that a task spent on marking, pace_wait_begin and _end enclose a wait for the
+ *                   collector, off its hart: the program's rate, the trigger's lower bound and the limiter live on them.
+ *                   Neither is in the workers' times.
  */
 enum { PACE_PERCENT = 100, PACE_PERCENT_MAX = 10000, SWEEP_PIECE = 8 };
 static inline uint32_t pace_ratio(void) { return ld_rlx(&gc.assist_ratio); }
@@ -629,6 +632,8 @@ void pace_begin(void);          /* world stopped, before the phase is MARK */
 void pace_end(uint64_t marked_until);   /* world stopped, live and used are known, the sweep has begun */
 void pace_revise(void);         /* outside the pacer's own lock; any */
 void pace_assisted(uint64_t ns);        /* any */
+uint32_t pace_wait_begin(void); /* task; what it returns goes to pace_wait_end */
+void pace_wait_end(uint32_t since);
 /* Shall an allocation of so many bytes fail without a collection of its own?  Any. */
 bool pace_refuses(size_t size);
 /* Sweeps what the heap's growth since the mark owes, so that the sweep is over before the trigger.  Task. */

@@ -434,14 +434,14 @@ int hgc_collect(enum hgc_mode mode);
 /* Turns automatic cycles off and on again. Returns the old setting.  Any context. */
 bool hgc_set_auto(bool on);
 /* Sets config.percent while the program runs, as Go's SetGCPercent; 0: the default; more than 10000 counts as that many;
- * HGC_PERCENT_OFF.  Goal, trigger, assists and sweep follow at once.  Returns the old setting.  Any context.
- * Cost: a few divisions with interrupts off. */
+ * HGC_PERCENT_OFF.  Goal, trigger, assists and sweep follow at once.  Returns the old setting.  Task, also in critical
+ * and pinned sections.  Cost: a few divisions with interrupts off. */
 unsigned hgc_set_percent(unsigned percent);
 /* Sets config.limit while the program runs, as Go's SetMemoryLimit, but of the heap alone; 0: the default; at most the
  * heap's size.  When the live heap does not fit below it the collector runs all the time, until it has had half of all
  * time by more than a second a hart; then tasks are not held up by it any longer, and an allocation above a limit that is
  * 7/8 full of live objects fails.  The limit is no wall: a heap with less in it may pass it for a while.  Returns the old
- * setting.  Any context. */
+ * setting.  Context and cost as above. */
 size_t hgc_set_limit(size_t bytes);
 /* For tests: the n-th slow-path allocation from now, and `count - 1` after it, return NULL; n = 0: none.  Any context. */
 void hgc_fail_alloc(unsigned n, unsigned count);

@@ -67,10 +67,16 @@ static void publish_assist(uintptr_t used)
 
 /* ---- the limiter ------------------------------------------------------------------------------------------------- */
 
+/* Tasks' time spent in waiting so far, those that wait now included. */
+static uint32_t waited(void)
+{
+    return gc.wait_done + gc.wait_tasks * now_us() - gc.wait_starts;
+}
+
 /* Microseconds since the start; the unsigned 32-bit sums wrap as their terms do. */
 static struct pace_sums sums(void)
 {
-    struct pace_sums s = {.stopped = (uint32_t)(gc.pause_total / 1000) * hal_hart_count()};
+    struct pace_sums s = {.stopped = (uint32_t)(gc.pause_total / 1000) * hal_hart_count(), .waited = waited()};
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         s.idle += ld_rlx(&hal_hart(i)->idle_us);
         const struct gc_hart *g = gc_of(hal_hart(i));
@@ -97,7 +103,7 @@ static void limiter_look(void)
     gc.limiter_us = now;
     uint32_t worker = s.worker - was.worker, assist = amo_swap_rlx(&gc.limiter_assist_us, 0);
     uint32_t tasks = over(all, s.idle - was.idle + worker);
-    uint64_t gc_us = (uint64_t)worker + assist + (s.stopped - was.stopped);
+    uint64_t gc_us = (uint64_t)worker + assist + (s.waited - was.waited) + (s.stopped - was.stopped);
     if (wall > FORGET_US)
         limiter_init(&gc.limiter, hal_hart_count());
     else
@@ -125,12 +131,32 @@ void pace_assisted(uint64_t ns)
     amo_add_rlx(&gc.limiter_assist_us, (uint32_t)(ns / 1000));
 }
 
+uint32_t pace_wait_begin(void)
+{
+    hal_crit_t c = spin_lock_crit(&gc.pace_lock);
+    uint32_t since = now_us();
+    gc.wait_tasks++;
+    gc.wait_starts += since;
+    spin_unlock_crit(&gc.pace_lock, c);
+    return since;
+}
+
+void pace_wait_end(uint32_t since)
+{
+    hal_crit_t c = spin_lock_crit(&gc.pace_lock);
+    gc.wait_tasks--;
+    gc.wait_starts -= since;
+    gc.wait_done += now_us() - since;
+    spin_unlock_crit(&gc.pace_lock, c);
+}
+
 /* ---- a cycle ----------------------------------------------------------------------------------------------------- */
 
 void pace_begin(void)
 {
     limiter_look();
     st_rlx(&gc.assist_us, 0);
+    gc.wait_before = waited();
     st_rlx(&gc.period_due, 0);
     st_rlx(&gc.started_ms, ms(hal_time_ns()));
     pacer_begin(&gc.pacer, gc.used);
@@ -161,7 +187,6 @@ static void pressure(void)
     if (gc.live > limit - limit / 8 || gc.limiter.limiting)
         due |= 1u << HGC_PRESSURE_HARD;
     st_rlx(&gc.pressure_due, due);
-    st_rlx(&gc.pressure_told, 0);
 }
 
 static uint64_t root_bytes(void)
@@ -179,7 +204,7 @@ void pace_end(uint64_t marked_until)
         .roots = root_bytes(),
         .work = work_done(),
         .allocated = gc.times.used_end - gc.times.used_start,
-        .assist_ns = (uint64_t)ld_rlx(&gc.assist_us) * 1000,
+        .assist_ns = (uint64_t)(ld_rlx(&gc.assist_us) + (waited() - gc.wait_before)) * 1000,
         .wall_ns = marked_until - gc.times.mark_ns,
         .harts = hal_hart_count(),
     };
@@ -193,6 +218,10 @@ void pace_end(uint64_t marked_until)
     limiter_look();
     pacer_end(&gc.pacer, &c);
     publish();
+    st_rlx(&gc.assist_ratio, 0);
+    if (!pacer_refuses(&gc.pacer, true, gc.pacer.arena, 1))
+        st_rlx(&gc.chances, 0);         /* this one gained something */
+    st_rlx(&gc.pressure_told, 0);
     pressure();
 }
 
@@ -225,19 +254,19 @@ bool pace_tell(enum hgc_pressure level)
 
 void pace_tell_due(void)
 {
-    uint32_t due = ld_rlx(&gc.pressure_due);
-    if (!due)
-        return;
-    st_rlx(&gc.pressure_due, 0);
-    pace_tell(due >> HGC_PRESSURE_HARD & 1 ? HGC_PRESSURE_HARD : HGC_PRESSURE_SOFT);
+    uint32_t due = ld_rlx(&gc.pressure_due) ? amo_swap_rlx(&gc.pressure_due, 0) : 0;
+    if (due)
+        pace_tell(due >> HGC_PRESSURE_HARD & 1 ? HGC_PRESSURE_HARD : HGC_PRESSURE_SOFT);
 }
 
 /* ---- settings ---------------------------------------------------------------------------------------------------- */
 
-/* The goal of a running cycle moves as well; the sweep is spread over what is left to the new trigger. */
+/* The goal of a running cycle moves as well; the sweep is spread over what is left to the new trigger; what was tight may be
+ * wide now. */
 static void repaced(hal_crit_t c)
 {
     publish();
+    pressure();
     if (gc_is_on()) {
         uintptr_t used = ld_rlx(&gc.used);
         pacer_revise(&gc.pacer, used, work_done());
