@@ -187,16 +187,16 @@ void world_start(void)
             hal_ipi_send(i);
     HAL_MARK(HAL_MARK_STOP_END);
     hal_crit_exit(c);
+    hk_mutex_unlock(&world_lock);       /* before the pin's end: a task that must leave its hart may be kept off it for long */
     hart_unpin();
-    hk_mutex_unlock(&world_lock);
 }
 
 void world_each_hart(void (*fn)(struct hart *h, void *arg), void *arg)
 {
     ask_all(CALL, WORLD_HANDSHAKE, fn, arg);
     HAL_MARK(HAL_MARK_STOP_END);
-    hart_unpin();
     hk_mutex_unlock(&world_lock);
+    hart_unpin();
 }
 
 bool world_stopped(void)
