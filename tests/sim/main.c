@@ -74,7 +74,7 @@ void workload_heap(size_t bytes)
     config.min_trigger = 4096 * (1 + sim_choose(4));
     config.clobber = sim_choose(2);
     config.stoptheworld = sim_choose(6) == 0 ? 1 + sim_choose(2) : 0;
-    config.limit = sim_choose(4) == 0 ? bytes / 2 : 0;
+    config.limit = sim_choose(4) == 0 ? 64 * 1024 : 0;
     config.period_ns = sim_choose(4) == 0 ? 1000000 : HGC_PERIOD_OFF;      /* on, time never ends: steps do */
     if (!config.base || hgc_init(&config) != HGC_OK)
         sim_fail("hgc_init failed");
