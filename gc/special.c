@@ -341,6 +341,7 @@ static void resurrect(struct block *b, struct special_table *t, unsigned cell, s
 static void sweep_one(struct block *b, struct special_table *t, unsigned cell)
 {
     struct special *first = special_first(t, cell);
+    hk_assert(first);                   /* `has` says so */
     bool finalizer = ld_rlx(&first->type) == SPECIAL_FINALIZER && ld_rlx(&first->fn);
     struct special *s = finalizer ? ld_rlx(&first->next) : first;
     if (!s) {
@@ -392,7 +393,9 @@ static bool sweep_records(struct block *b, unsigned *left)
             if ((*left)-- == 0)
                 return true;
             struct block *of = &gc.blocks[ld_rlx(&s->block)];
-            unlink(special_table_of(of), cell_of(of, object), s);
+            struct special_table *t = special_table_of(of);
+            hk_assert(t);
+            unlink(t, cell_of(of, object), s);
             st_rlx(&s->object, 0);
         }
     return false;
