@@ -601,7 +601,8 @@ static void op_settings(struct bytes *in)
 {
     unsigned how = take(in);
     bool on = how & 4;
-    struct hgc_config cfg = { .base = (void *)take64(in), .size = take64(in), .percent = take32(in), .min_trigger = take64(in) };
+    struct hgc_config cfg = { .base = (void *)take64(in), .size = take64(in), .percent = take32(in),
+                              .min_trigger = take64(in) };
     struct hgc_stats s;
     switch (how % 4) {
     case 0:

@@ -120,7 +120,7 @@ static NOINLINE unsigned count_weak(unsigned inside, unsigned parity)
     return n;
 }
 
-static void weak(void)
+static NOINLINE void weak(void)
 {
     static int outside;
     forget();
@@ -136,7 +136,7 @@ static void weak(void)
 }
 
 /* Weak references that die before their objects leave the lists. */
-static void short_lived(void)
+static NOINLINE void short_lived(void)
 {
     forget();
     for (unsigned i = 0; i < ROW; i++)
@@ -207,7 +207,7 @@ static NOINLINE void finalizer_errors(void)
     is(hgc_finalizer(hgc_weak_new(p), count_run, NULL), HGC_EINVAL, "nor for a weak reference");
 }
 
-static void finalizers(void)
+static NOINLINE void finalizers(void)
 {
     forget();
     finalizer_errors();
@@ -226,7 +226,7 @@ static void finalizers(void)
     is(ran(0, ROW, 0) + ran(0, ROW, 1), ROW, "none twice");
 }
 
-static void resurrection(void)
+static NOINLINE void resurrection(void)
 {
     forget();
     make_finalized(bring_back);
@@ -250,7 +250,7 @@ static void resurrection(void)
 }
 
 /* i refers to i + 1 within each group of four: one more runs in each cycle. */
-static void order(void)
+static NOINLINE void order(void)
 {
     static const unsigned group = 4;
     forget();
@@ -299,7 +299,7 @@ static NOINLINE void make_weak_finalized(void)
     }
 }
 
-static void weak_and_finalizer(void)
+static NOINLINE void weak_and_finalizer(void)
 {
     forget();
     make_weak_finalized();
@@ -321,7 +321,7 @@ static NOINLINE void make_one(hgc_finalizer_fn *fn)
             wrong++;
 }
 
-static void faults(void)
+static NOINLINE void faults(void)
 {
     forget();
     make_one(crash);
@@ -362,7 +362,7 @@ static NOINLINE void make_cleaned(bool finalizer)
     }
 }
 
-static void cleanups(void)
+static NOINLINE void cleanups(void)
 {
     forget();
     make_cleaned(false);
@@ -421,7 +421,7 @@ static NOINLINE unsigned count_chain(void)
     return n;
 }
 
-static void ephemerons(void)
+static NOINLINE void ephemerons(void)
 {
     forget();
     make_chain(CHAIN, true);
@@ -463,7 +463,7 @@ static NOINLINE unsigned count_values(void)
     return n;
 }
 
-static void leaf_keys(size_t size, const char *text)
+static NOINLINE void leaf_keys(size_t size, const char *text)
 {
     forget();
     make_leaf_keys(size);
@@ -495,7 +495,7 @@ static NOINLINE void change_values(void)
     is(n, ROW, "values can be changed");
 }
 
-static void dropped(void)
+static NOINLINE void dropped(void)
 {
     forget();
     make_dropped();
@@ -526,7 +526,7 @@ static NOINLINE void fill_pool(void)
     }
 }
 
-static void pools(void)
+static NOINLINE void pools(void)
 {
     forget();
     is(hgc_pool_add(clear_pool, NULL), HGC_OK, "a pool");
@@ -568,7 +568,7 @@ static void unpin(void *timer)
     st_rel((uint32_t *)timer, 1);
 }
 
-static void pins(void)
+static NOINLINE void pins(void)
 {
     static struct hk_timer timer;
     uint32_t done = 0;
@@ -600,7 +600,7 @@ static NOINLINE void try_all(struct node *p, unsigned *good, unsigned *failed)
         wrong++;
 }
 
-static void no_memory(void)
+static NOINLINE void no_memory(void)
 {
     unsigned good = 0, failed = 0;
     forget();
@@ -642,7 +642,7 @@ static NOINLINE void make_target(void)
 }
 
 /* As if the mark had failed to end twice. */
-static void held_up(void)
+static NOINLINE void held_up(void)
 {
     unsigned waited = 0, given = 0;
     forget();
@@ -703,7 +703,7 @@ static void racer(void *arg)
     }
 }
 
-static void races(void)
+static NOINLINE void races(void)
 {
     struct task *t[RACERS];
     forget();
