@@ -341,7 +341,7 @@ static void resurrect(struct block *b, struct special_table *t, unsigned cell, s
 static void sweep_one(struct block *b, struct special_table *t, unsigned cell)
 {
     struct special *first = special_first(t, cell);
-    hk_assert(first);
+    hk_assert(first);                   /* `has` says so */
     bool finalizer = ld_rlx(&first->type) == SPECIAL_FINALIZER && ld_rlx(&first->fn);
     struct special *s = finalizer ? ld_rlx(&first->next) : first;
     if (!s) {
@@ -382,22 +382,22 @@ static bool sweep_lists(struct block *b, struct special_table *t, unsigned *left
 /* A weak reference or ephemeron that nobody holds leaves the list of its object. */
 static bool sweep_records(struct block *b, unsigned *left)
 {
-    for (unsigned w = 0; w < BIT_WORDS; w++)
-        for (uintptr_t todo = dead(b, w); todo; todo &= todo - 1) {
-            struct object o = {b, w * WORD_BITS + bits_lowest(todo)};
-            struct special *s = (struct special *)object_start(&o);
-            uint32_t type = ld_rlx(&s->type);
-            uintptr_t object = ld_rlx(&s->object);
-            if (!object || (type != SPECIAL_WEAK && type != SPECIAL_EPHEMERON))
-                continue;
-            if ((*left)-- == 0)
-                return true;
-            struct block *of = &gc.blocks[ld_rlx(&s->block)];
-            struct special_table *t = special_table_of(of);
-            hk_assert(t);
-            unlink(t, cell_of(of, object), s);
-            st_rlx(&s->object, 0);
-        }
+    const struct class_entry *c = &gc_classes[b->class];
+    uintptr_t at = block_address(b), todo = 0;
+    for (unsigned cell = 0; cell < c->cells; cell++, at += c->cell, todo >>= 1) {
+        if (cell % WORD_BITS == 0)
+            todo = dead(b, cell / WORD_BITS);
+        struct special *s = (struct special *)at;
+        if (!(todo & 1) || (ld_rlx(&s->type) != SPECIAL_WEAK && ld_rlx(&s->type) != SPECIAL_EPHEMERON))
+            continue;
+        if ((*left)-- == 0)
+            return true;
+        struct block *of = &gc.blocks[ld_rlx(&s->block)];
+        struct special_table *t = special_table_of(of);
+        hk_assert(t);
+        unlink(t, cell_of(of, ld_rlx(&s->object)), s);
+        st_rlx(&s->type, SPECIAL_NONE);
+    }
     return false;
 }
 
