@@ -158,7 +158,7 @@ struct gc {
     uint32_t sweep_first;       /* atomic: blocks swept by then */
     uint32_t pressure_due;      /* atomic: levels (bits) that the next allocating task tells */
     uint32_t pressure_told;     /* atomic: levels told in this cycle */
-    uint32_t started_ms;        /* atomic: when the last cycle began */
+    uint32_t last_ms;           /* atomic: when the last cycle began, or ended */
     uint32_t period_due;        /* atomic: none has begun for the whole period */
     struct hk_timer period_timer;
 

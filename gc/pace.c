@@ -158,7 +158,7 @@ void pace_begin(void)
     st_rlx(&gc.assist_us, 0);
     gc.wait_before = waited();
     st_rlx(&gc.period_due, 0);
-    st_rlx(&gc.started_ms, ms(hal_time_ns()));
+    st_rlx(&gc.last_ms, ms(hal_time_ns()));
     pacer_begin(&gc.pacer, gc.used);
     publish_assist(gc.used);
 }
@@ -215,6 +215,7 @@ void pace_end(uint64_t marked_until)
         for (unsigned mode = WORKER_NONE + 1; mode < WORKER_MODES; mode++)
             c.mark_ns += g->mode_ns[mode];
     }
+    st_rlx(&gc.last_ms, ms(hal_time_ns()));     /* again: a stopped cycle may last longer than the period */
     limiter_look();
     pacer_end(&gc.pacer, &c);
     publish();
@@ -304,7 +305,7 @@ static void period_over(void *arg)
 {
     (void)arg;
     uint64_t now = hal_time_ns();
-    uint32_t period = ms(gc.cfg.period_ns), age = ms(now) - ld_rlx(&gc.started_ms);
+    uint32_t period = ms(gc.cfg.period_ns), age = ms(now) - ld_rlx(&gc.last_ms);
     uint64_t wait = gc.cfg.period_ns;
     if (age >= period) {
         st_rlx(&gc.period_due, 1);
@@ -323,7 +324,7 @@ void pace_init(void)
     publish();
     if (!gc.cfg.period_ns)
         gc.cfg.period_ns = PERIOD_DEFAULT_NS;
-    gc.started_ms = ms(gc.born_ns);
+    gc.last_ms = ms(gc.born_ns);
     if (gc.cfg.period_ns != HGC_PERIOD_OFF)
         hk_timer_start(&gc.period_timer, gc.born_ns + gc.cfg.period_ns, period_over, NULL);
 }

@@ -73,7 +73,8 @@ void workload_heap(size_t bytes)
     config.percent = 20 + 40 * sim_choose(5);
     config.min_trigger = 4096 * (1 + sim_choose(4));
     config.clobber = sim_choose(2);
-    config.stoptheworld = sim_choose(6) == 0 ? 1 + sim_choose(2) : 0;
+    if (!config.stress)         /* both together: nothing but cycles */
+        config.stoptheworld = sim_choose(6) == 0 ? 1 + sim_choose(2) : 0;
     config.limit = sim_choose(4) == 0 ? 64 * 1024 : 0;
     config.period_ns = sim_choose(4) == 0 ? 1000000 : HGC_PERIOD_OFF;      /* on, time never ends: steps do */
     if (!config.base || hgc_init(&config) != HGC_OK)
