@@ -14,6 +14,7 @@ struct node { hgc_ref(struct node) next; uintptr_t number, more; };
 
 static struct { hgc_ref(struct node) list[TASKS]; } root;
 static struct hgc_stats s;      /* of one moment */
+static uint32_t kept;           /* atomic: nodes in the lists */
 
 /* ---- work -------------------------------------------------------------------------------------------------------- */
 
@@ -28,6 +29,7 @@ static void work(void *arg)
         if (i % 10 == 0) {
             hgc_set(&p->next, hgc_get(*(hgc_ref(struct node) *)list));
             hgc_set(list, p);
+            amo_add_rlx(&kept, 1);
         }
     }
 }
@@ -90,7 +92,7 @@ static void sums(void)
     is(sum(s.alloc_by_size, HGC_SIZE_BUCKETS), s.alloc_objects, "allocations by size");
     is(sum(s.free_by_size, HGC_SIZE_BUCKETS), s.free_objects, "frees by size");
     is(s.cycles_automatic + s.cycles_forced, s.cycles, "cycles");
-    is(s.cycles_forced, COLLECTIONS, "forced are those that were asked for");
+    ok(s.cycles_forced >= COLLECTIONS, "forced are those that were asked for, and those of tasks that ran out");
     ok(s.cycles_automatic > 0, "others came by themselves");
     is(s.pauses, 2 * s.cycles + s.termination_retries, "two stops a cycle, and those that found work left");
     is(sum(s.pause_hist, HGC_PAUSE_BUCKETS), s.pauses, "each is in the histogram");
@@ -98,7 +100,7 @@ static void sums(void)
     is(sum(s.both_hist, HGC_PAUSE_BUCKETS), s.pauses, "and of both");
     ok(s.pause_max_ns <= s.pause_total_ns && s.stopping_max_ns <= s.stopping_total_ns, "the longest is not above the sum");
     is(s.scan_roots, sizeof root, "roots searched are those registered");
-    ok(s.scan_heap >= TASKS * KEPT * HGC_CELL(sizeof(struct node)), "all nodes were searched");
+    ok(ld_rlx(&kept) > 0 && s.scan_heap >= ld_rlx(&kept) * HGC_CELL(sizeof(struct node)), "all nodes were searched");
     ok(s.scan_stacks > 0 && s.scan_stacks < s.mem_stacks, "stacks were, up to where they are used");
     is(s.scan_heap + s.scan_stacks + s.scan_roots, s.scan_total, "and all of it");
     is(s.cpu_gc_ns + s.cpu_idle_ns + s.cpu_user_ns, s.cpu_total_ns, "time");
@@ -172,7 +174,7 @@ static void every_field_has_a_name(void)
 int app_main(void)
 {
     static const uint32_t map = HGC_MAP(struct node, next);
-    struct hgc_config c = {.base = hk_mem_alloc(ARENA), .size = ARENA, .min_trigger = 1 << 20};
+    struct hgc_config c = {.base = hk_mem_alloc(ARENA), .size = ARENA, .min_trigger = 3 << 20, .percent = 300};
     is(hgc_init(&c), HGC_OK, "the heap starts");
     is(hgc_kind(NODE, &(struct hgc_kind){.name = "node", .words = 3, .map = &map}), HGC_OK, "a kind");
     is(hgc_root_add(&root, sizeof root), HGC_OK, "a root");
