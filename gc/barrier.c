@@ -58,8 +58,6 @@ void barrier_shade(const uintptr_t *slot, uintptr_t was, uintptr_t is)
     shade(is, both);
 }
 
-enum { PIECE = 16 };            /* words in one critical section */
-
 void hgc_copy(void *dst, const void *src, size_t bytes)
 {
     uintptr_t *d = dst;
@@ -70,7 +68,7 @@ void hgc_copy(void *dst, const void *src, size_t bytes)
     for (size_t done = 0; done < n;) {
         (void)ld_rlx(&d[down ? n - 1 - done : done]);
         hal_crit_t c = hal_crit_enter();
-        for (unsigned i = 0; i < PIECE && done < n; i++, done++) {
+        for (unsigned i = 0; i < BARRIER_PIECE && done < n; i++, done++) {
             size_t at = down ? n - 1 - done : done;
             store(&d[at], ld_rlx(&s[at]));
         }
@@ -86,7 +84,7 @@ void hgc_clear(void *dst, size_t bytes)
     for (size_t done = 0; done < n;) {
         (void)ld_rlx(&d[done]);
         hal_crit_t c = hal_crit_enter();
-        for (unsigned i = 0; i < PIECE && done < n; i++, done++)
+        for (unsigned i = 0; i < BARRIER_PIECE && done < n; i++, done++)
             store(&d[done], 0);
         hal_crit_exit(c);
     }

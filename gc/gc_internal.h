@@ -404,6 +404,8 @@ void barrier_shade(const uintptr_t *slot, uintptr_t was, uintptr_t is);
 
 /* ---- marking: mark.c, queue.c, root.c, worker.c ------------------------------------------------------------------ */
 
+enum { BARRIER_PIECE = 16 };    /* words that are shaded, copied or cleared in one critical section */
+
 /* Marks the object that a precise reference points to, and queues its block.  True if it was white.  In a critical
  * section, or in a drain (pinned and counted in gc.active). */
 bool mark_reference(uintptr_t p);
@@ -438,6 +440,8 @@ void root_born(struct task *t);
  * number in hal_roots, which is smaller than any address of a stack. */
 void task_each_word(struct task *t, void (*fn)(void *arg, uintptr_t word, uintptr_t where), void *arg);
 
+/* Marks what the words of t's stack and registers refer to; t does not run. */
+void root_mark_stack(struct task *t);
 /* Zeroes the stack below the caller's frame: after marking on a task's stack. */
 void root_wipe_below(void);
 
@@ -613,8 +617,8 @@ bool sweep_done(void);
  *   pace_ratio()    work (bytes, see hart_work) owed for each byte allocated in a mark,
  *                   PACER_SHIFT fractional bits; 0 outside a mark.  debt = ((uint64_t)bytes * pace_ratio()) >> PACER_SHIFT.
  *                   Saturates at 65,535 work per byte: the heap is at its goal, and who allocates does all of the rest.
- *   pace_limiting() the collector has had more than half of the time: nobody assists or waits for the mark, debts are
- *                   forgotten, workers keep their quarter.
+ *   pace_limiting() the collector has had more than half of the time: nobody assists or waits for the mark, debts
+ *                   stand, workers keep their quarter.
  *   pace_revise()   brings the ratio up to date; cheap while the heap has not grown since.  Slow paths call it.
  *   pace_assisted() counts the time that a task spent on marking, pace_wait_begin and _end enclose a wait for the
  *                   collector, off its hart: the program's rate, the trigger's lower bound and the limiter live on them.

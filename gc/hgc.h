@@ -482,7 +482,7 @@ struct hgc_stats {
     uint64_t free_bytes, free_objects;
     uint64_t alloc_by_size[HGC_SIZE_BUCKETS], free_by_size[HGC_SIZE_BUCKETS];   /* objects */
     uint64_t objects_now;       /* live, or dead and not swept yet */
-    uint64_t tiny_objects;      /* that share a cell; these are not in alloc_objects.  0: there are none yet */
+    uint64_t tiny_objects;      /* that share a cell; these are not in alloc_objects.  Not counted so far: 0 */
     uint64_t allocs_failed;     /* NULLs returned */
 
     /* the mark of the last cycle */
@@ -534,7 +534,7 @@ struct hgc_stats {
     uint64_t isr_taken;         /* cells that hgc_isr_new handed out */
     uint64_t isr_empty;         /* NULLs that it returned */
 
-    /* specials: 0 where there are none yet */
+    /* specials: not filled so far, 0; hgc_special_stats has them */
     uint64_t finalizers_queued, finalizers_executed;
     uint64_t cleanups_queued, cleanups_executed;
     uint64_t weak_cleared;

@@ -58,14 +58,12 @@ int hgc_root_add_plain(const void *base, size_t bytes)
     return add(base, bytes, true);
 }
 
-enum { SHADE_PIECE = 16 };      /* words in one critical section */
-
 /* Deletion half for a whole range: a task whose stack was scanned may have read what a job was still to mark. */
 static void shade_range(uintptr_t base, size_t bytes)
 {
     for (uintptr_t p = base, end = base + bytes; p < end;) {
         hal_crit_t c = hal_crit_enter();
-        for (unsigned i = 0; i < SHADE_PIECE && p < end && gc_is_on(); i++, p += WORD)
+        for (unsigned i = 0; i < BARRIER_PIECE && p < end && gc_is_on(); i++, p += WORD)
             mark_word(ld_rlx((uintptr_t *)p));
         bool on = gc_is_on();
         hal_crit_exit(c);
@@ -145,6 +143,11 @@ static void mark_stack_word(void *arg, uintptr_t word, uintptr_t where)
     mark_word(word);
 }
 
+void root_mark_stack(struct task *t)
+{
+    task_each_word(t, mark_stack_word, NULL);
+}
+
 /* Verify mode compares with a second look at this stack at the end of the mark.  Stale words below sp would then be taken
  * for references that were missed, so they are cleared while the task cannot run. */
 HAL_NO_SANITIZE static void clear_below(struct task *t)
@@ -169,7 +172,7 @@ static void scan_claimed(struct task *t)
 {
     if (ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle) || ld_rlx(&gc.jobs_again)) {
         struct hal_roots r;
-        task_each_word(t, mark_stack_word, NULL);
+        root_mark_stack(t);
         hal_ctx_roots(&t->ctx, &r);
         own_add(&gc_self()->scan_stacks, t->stack_hi - r.sp);
         if (gc.cfg.verify)

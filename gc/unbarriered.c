@@ -32,17 +32,11 @@ bool unbarriered_look(void)
 
 /* ---- with the world stopped -------------------------------------------------------------------------------------- */
 
-static void mark_stack_word(void *arg, uintptr_t word, uintptr_t where)
-{
-    (void)arg, (void)where;
-    mark_word(word);
-}
-
 static void scan_task(struct task *t)
 {
     uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
     if (!t->no_stack_roots && state != TASK_DEAD && state != TASK_FREE)
-        task_each_word(t, mark_stack_word, NULL);
+        root_mark_stack(t);
 }
 
 static void look_at_all(void)

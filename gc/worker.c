@@ -19,13 +19,11 @@ void worker_prepare(bool stopped_mode)
 {
     unsigned n = hal_hart_count(), dedicated = (n + 2) / 4;
     unsigned off = 4 * dedicated > n ? 4 * dedicated - n : n - 4 * dedicated;
-    if (off * 10 > 3 * n && 4 * dedicated > n)
+    bool exact = stopped_mode || off * 10 <= 3 * n;
+    if (!exact && 4 * dedicated > n)
         dedicated--;
-    bool exact = off * 10 <= 3 * n;
     gc.fraction = exact ? 0 : (n * (SHARE / 4) - dedicated * SHARE) / n;
     st_rlx(&gc.dedicated, stopped_mode ? n : dedicated);
-    if (stopped_mode)
-        gc.fraction = 0;
 }
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
