@@ -102,6 +102,7 @@ static void nothing(struct hart *h, void *arg)
 static void finish(void)
 {
     uintptr_t live = 0;
+    hk_assert(sched_gated() == (gc.mode >= HGC_FORCE));
     gc.objects_marked = gc.scan_heap = gc.scan_stacks = gc.scan_roots = 0;
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         struct gc_hart *g = gc_of(hal_hart(i));
@@ -148,14 +149,15 @@ static void end(void)
         verify_run();
     finish();
     uint32_t n = gc.cycle;
+    enum hgc_mode mode = gc.mode;       /* once the world is started, another cycle may begin, with another mode */
     gc.times.end_ns = hal_time_ns();
     gc.times.stop2_ns = stats_pause(stopped);
     world_start();
     assist_end();
     hk_sem_post(&gc.sweep_wake);
-    if (gc.mode == HGC_FORCE_BLOCK)
+    if (mode == HGC_FORCE_BLOCK)
         sweep_finish();
-    if (gc.mode >= HGC_FORCE)
+    if (mode >= HGC_FORCE)
         sched_gate(false);
     if (gc.cfg.trace)
         trace_cycle();

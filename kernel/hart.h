@@ -74,6 +74,7 @@ void hart_gives_way(void);
 /* While closed only tasks of the system (bound ones, and those configured so) run; the others leave their harts at the next
  * trap or yield, and wait.  The caller makes every hart look.  Any context, a stop included. */
 void sched_gate(bool closed);
+bool sched_gated(void);
 /* While on, every hart that runs a task gets its tick, wanted or not, so that the pick hook is asked each time.  Any
  * context, a stop included. */
 void sched_ticks(bool on);

@@ -109,9 +109,14 @@ void sched_gate(bool closed)
         hart_kick(i);           /* its release orders `gate` before */
 }
 
+bool sched_gated(void)
+{
+    return ld_rlx(&gate);
+}
+
 bool sched_kept_off(const struct task *t)
 {
-    return ld_rlx(&gate) && !t->system;
+    return sched_gated() && !t->system;
 }
 
 /* The first task of at least min_prio that may run on `h` and whose context is saved (K3), out of the queue. */

@@ -111,6 +111,7 @@ struct task *sched_take_idle(struct hart *h)
 
 static void set_current(struct hart *h, struct task *next)
 {
+    hk_assert(!sched_kept_off(next) || next == h->idle);    /* the gate closes in stops alone */
     st_rlx(&h->current, next);
     st_rlx(&h->running_prio, next == h->idle ? 0 : 1 + ld_rlx(&next->prio));
     own_add(&h->switches, 1);

@@ -257,7 +257,7 @@ static __attribute__((noinline)) struct node *step(struct node *p, unsigned gene
     case 5:         return from_the_dead(p);
     case 6: case 7: return exchange(p);
     case 8:
-        hgc_collect(sim_choose(6) ? HGC_START : HGC_WAIT);
+        hgc_collect(sim_choose(6) ? HGC_START : HGC_WAIT + sim_choose(3));
         return p;
     case 9:
         if (generation == 0)
