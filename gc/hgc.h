@@ -407,7 +407,7 @@ void *hgc_isr_new(int reserve) __attribute__((warn_unused_result));
 #define hgc_isr_set(refp, value)                                                                                     \
     do {                                                                                                             \
         __typeof__((refp)->hgc_t[0]) hgc_v_ = (value);                                                               \
-        hal_plain_store((__typeof__(hgc_v_) *)(uintptr_t)&(refp)->hgc_p, hgc_v_);                                    \
+        st_rlx((__typeof__(hgc_v_) *)(uintptr_t)&(refp)->hgc_p, hgc_v_);                                             \
     } while (0)
 
 struct hgc_isr_queue;

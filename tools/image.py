@@ -17,6 +17,7 @@ of lines of its source:
     /* input: TEXT */           a line that the console's input gives it; any number of them
     /* reset: SYMBOL */         each hart begins there instead of at the machine's reset address
     /* hal: riscv host */       built and run for these (default riscv); host-harts: as harts, where they differ
+    /* host-variants: plain */  of the host's variants run in these alone (default all)
 """
 import ctypes
 import os

@@ -43,6 +43,18 @@ static inline struct hart *hal_tls_self(void)
     return h;
 }
 
+/* Zeroes the registers where a value of an earlier call may stay: those that calls preserve, and the vector registers, which a
+ * switch leaves as they are.  Tests only. */
+static inline void hal_forget_registers(void)
+{
+    __asm__ volatile(".irp r, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28\n\tmov x\\r, xzr\n\t.endr"
+                     : : : "x19", "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28");
+    __asm__ volatile(".irp r, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n\t"
+                     "movi v\\r\\().2d, #0\n\t.endr"
+                     : : : "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v16", "v17", "v18", "v19", "v20", "v21", "v22",
+                       "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31");
+}
+
 static inline uint32_t hal_tls_crit_swap_1(void)
 {
     uint64_t address;

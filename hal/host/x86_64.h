@@ -35,6 +35,18 @@ static inline uint32_t hal_tls_crit_swap_1(void)
     return was;
 }
 
+/* Zeroes the registers where a value of an earlier call may stay: those that calls preserve, and the vector registers, which a
+ * switch leaves as they are.  Tests only. */
+static inline void hal_forget_registers(void)
+{
+    __asm__ volatile("xorl %%ebx, %%ebx\n\txorl %%r12d, %%r12d\n\txorl %%r13d, %%r13d\n\txorl %%r14d, %%r14d\n\t"
+                     "xorl %%r15d, %%r15d"
+                     : : : "rbx", "r12", "r13", "r14", "r15", "cc");
+    __asm__ volatile(".irp r, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n\tpxor %%xmm\\r, %%xmm\\r\n\t.endr"
+                     : : : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",
+                       "xmm12", "xmm13", "xmm14", "xmm15");
+}
+
 #define HAL_SEQ_NEW_(result, off, cell, slow)                                                                         \
     do {                                                                                                              \
         void *hal_hart_, *hal_next_;                                                                                  \

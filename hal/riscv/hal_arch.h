@@ -54,6 +54,14 @@ struct hal_hart {
 typedef uintptr_t hal_crit_t;
 #define HAL_CRIT_OPEN ((hal_crit_t)8)
 
+/* Zeroes the registers where a value of an earlier call may stay: those that calls preserve.  Tests only. */
+static inline void hal_forget_registers(void)
+{
+    __asm__ volatile("li s1, 0\n\tli s2, 0\n\tli s3, 0\n\tli s4, 0\n\tli s5, 0\n\tli s6, 0\n\tli s7, 0\n\tli s8, 0\n\t"
+                     "li s9, 0\n\tli s10, 0\n\tli s11, 0"
+                     : : : "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11");
+}
+
 /* Volatile, so that no copy of tp outlives the section that asked for it: the task may go on elsewhere. */
 static inline struct hart *hal_self(void)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* hal: riscv host */ /* host-harts: 1 4 */
 /* harts: 1 2 4 8 */
 /* seconds: 60 */
 /* mem: 128M */
@@ -17,7 +18,7 @@ enum {
     ARENA = 80 << 20,
 };
 #define MAGIC ((uintptr_t)0x67726170u)
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 
 struct node {
     hgc_ref(struct node) next;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* hal: riscv host */ /* host-harts: 1 4 */
 /* harts: 1 2 4 8 */
 /* seconds: 120 */
 /*

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* hal: riscv host */ /* host-harts: 1 4 */
 /* harts: 1 2 4 8 */
 /* seconds: 120 */
 /* faults: deletion insertion black */
@@ -79,7 +80,7 @@ static struct mutator mutators[TASKS];
 static unsigned tasks, holders;
 static uint32_t over, wrong;
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 
 static uint32_t below(struct mutator *m, uint32_t n)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* hal: riscv host */ /* host-harts: 1 4 */ /* host-variants: plain tsan arm64 */
 /* harts: 1 2 4 8 */
 /* seconds: 60 */
 /* Running out of memory: it is told by NULL after a bounded number of objects and a call of the handler, nothing that is
@@ -26,13 +27,13 @@ struct node {
 
 static struct { hgc_ref(struct node) list[TASKS]; } root;
 static uint32_t wrong, called, nulls;
-static size_t told;
+static size_t told;                 /* atomic */
 static bool gives;              /* the handler drops list 0 */
 
 static void oom(size_t size)
 {
     amo_add_rlx(&called, 1);
-    told = size;
+    st_rlx(&told, size);
     if (gives)
         hgc_set(&root.list[0], NULL);
 }
@@ -129,9 +130,12 @@ static void fill_and_recover(size_t size)
         in_task(fills, &f);
         /* After the handler the task may go on where another hart had cells left: then it is called once more. */
         uint32_t calls = ld_rlx(&called) - before;
-        if (calls < 1 || calls > 1 + hk_harts() || told < size || told > size + size / 2 || stats().allocs_failed != failed + 1)
-            hk_printf("# %u calls of the handler, told %u, %u failures\n", (unsigned)calls, (unsigned)told,
-                      (unsigned)(stats().allocs_failed - failed)), amo_add_rlx(&wrong, 1);
+        if (calls < 1 || calls > 1 + hk_harts() || ld_rlx(&told) < size || ld_rlx(&told) > size + size / 2
+            || stats().allocs_failed != failed + 1) {
+            hk_printf("# %u calls of the handler, told %u, %u failures\n", (unsigned)calls, (unsigned)ld_rlx(&told),
+                      (unsigned)(stats().allocs_failed - failed));
+            amo_add_rlx(&wrong, 1);
+        }
         drop(0);
         least = f.n < least ? f.n : least;
         most = f.n > most ? f.n : most;

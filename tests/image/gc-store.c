@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* hal: riscv host */ /* host-harts: 1 4 */ /* host-variants: plain asan arm64 */
 /* harts: 1 2 4 8 */
 /* seconds: 180 */
 /*
@@ -92,7 +93,7 @@ static unsigned tasks;
 static uint32_t over, wrong;
 static bool plain;              /* constant while tasks run */
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 
 static uint32_t below(struct mutator *m, uint32_t n)
 {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* hal: riscv host */ /* host-harts: 1 4 */
 /* harts: 1 2 4 8 */
 /* seconds: 60 */
 /* Tasks are born and die, some by a fault, while marking runs, and references pass between them in each way there is (I11):
@@ -22,7 +23,7 @@ enum {
     ARENA = 4 << 20,
 };
 #define MAGIC ((uintptr_t)0x7461736bu)
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 
 struct node {
     hgc_ref(struct node) next;
@@ -102,7 +103,7 @@ static void child(void *arg)
     litter(id % 40);
     check(p, id);
     if (id % (CHILDREN / FAULTS) == 0)
-        *(volatile uint32_t *)0xdead0 = (uint32_t)id;
+        st_rlx((uint32_t *)0xdead0, (uint32_t)id);
     if (id % 5 == 0)
         hk_task_exit(p);                /* the same comes back */
     hk_task_exit(chain(id + 1000000));

@@ -17,7 +17,7 @@ struct row { hgc_ref(struct node) at[ROW]; };
 static hgc_ref(struct node) list;               /* keeps a mark busy */
 static hgc_ref(struct row) row;
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 #define HIDE(p) (~(uintptr_t)(p))
 
 static NOINLINE bool build(void)

@@ -24,7 +24,7 @@ enum {
     AFTER = 20,                 /* turns in a row in which the interrupt came after the end: then it is swept */
     PASSES = 6,                 /* in a cycle the way to the operation is not always of one length: then once more */
 };
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 
 struct node {
     uintptr_t id;
