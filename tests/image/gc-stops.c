@@ -16,14 +16,19 @@
 #ifndef NMIB
 #define NMIB 1
 #endif
+#ifndef NSTOPS
+#define NSTOPS 100
+#endif
 
 enum {
-    TASKS = 8, STOPS = 100, DEPTH = 40, FRAME = 24,     /* words: 40 frames of 200 bytes and more */
-    LIVE = NMIB << 20, ARENA = LIVE * 2 + (4 << 20),
+    TASKS = 8, DEPTH = 40, FRAME = 24,     /* words: 40 frames of 200 bytes and more */
     SIZES = 4,
     SPREAD = 512,
     SMALL = HGC_KIND_FIRST, TABLE,
 };
+
+#define LIVE  ((size_t)NMIB << 20)
+#define ARENA (LIVE * 2 + ((size_t)4 << 20))
 
 /* Objects of 16, 32, 48 and 64 bytes; all of one kind, whose first word refers on. */
 struct small {
@@ -109,9 +114,9 @@ static void mutate(void *arg)
 
 static bool stopped_enough(const uint64_t *before)
 {
-    return world_times.stops[WORLD_MARK_START] - before[WORLD_MARK_START] >= STOPS
-        && world_times.stops[WORLD_MARK_TERM] - before[WORLD_MARK_TERM] >= STOPS
-        && world_times.stops[WORLD_HANDSHAKE] - before[WORLD_HANDSHAKE] >= STOPS;
+    return world_times.stops[WORLD_MARK_START] - before[WORLD_MARK_START] >= NSTOPS
+        && world_times.stops[WORLD_MARK_TERM] - before[WORLD_MARK_TERM] >= NSTOPS
+        && world_times.stops[WORLD_HANDSHAKE] - before[WORLD_HANDSHAKE] >= NSTOPS;
 }
 
 static void run(void)
