@@ -6,8 +6,6 @@
  * A reference that a task has in its hands is a token: truth_hold counts it when it is taken, and it passes along with
  * the reference.  So an object is held from its birth until some task drops its last token, wherever it is.
  */
-#include <string.h>
-
 #include "gc/hgc.h"
 #include "kernel/hart.h"
 #include "kernel/hk.h"
@@ -92,14 +90,6 @@ static void drop(struct node *p)
         truth_drop(check(p));
 }
 
-/* What is left of a reference on this task's stack would keep the object. */
-static HAL_NO_SANITIZE __attribute__((noinline)) void forget(void)
-{
-    uintptr_t below[96];
-    memset(below, 0, sizeof below);
-    __asm__ volatile("" : : "r"(below) : "memory");
-}
-
 /* ---- the ways ---------------------------------------------------------------------------------------------------- */
 
 static void live(struct node *p, unsigned steps, unsigned generation);
@@ -157,7 +147,7 @@ static struct node *through_result(struct node *p)
     if (sim_choose(2) == 0 && hk_chan_send(&dead, (uintptr_t)t, 0) == HK_OK)
         return NULL;                            /* another task joins it */
     p = NULL;
-    forget();
+    workload_forget();
     if (hk_task_join(t, &result) != HK_OK)
         sim_fail("a task cannot be joined");
     if (result)
@@ -277,7 +267,7 @@ static __attribute__((noinline)) void live(struct node *p, unsigned steps, unsig
     while (steps-- > 0) {
         p = step(p, generation);
         if (sim_choose(2))
-            forget();
+            workload_forget();
         if (p)
             check(p);
     }

@@ -4,8 +4,6 @@
  * hands them over; tasks get them, hang fresh objects on them that nothing else refers to, pass them on, and drop them, while
  * cycles begin and end.  Every object is counted as held from its birth on, as in handover.c.
  */
-#include <string.h>
-
 #include "gc/hgc.h"
 #include "kernel/hart.h"
 #include "kernel/hk.h"
@@ -73,14 +71,6 @@ static void drop(struct node *p)
 {
     if (p)
         truth_drop(check(p));
-}
-
-/* What is left of a reference on this task's stack would keep the object. */
-static HAL_NO_SANITIZE __attribute__((noinline)) void forget(void)
-{
-    uintptr_t below[96];
-    memset(below, 0, sizeof below);
-    __asm__ volatile("" : : "r"(below) : "memory");
 }
 
 /* ---- handlers ---------------------------------------------------------------------------------------------------- */
@@ -200,7 +190,7 @@ static void worker(void *arg)
     for (unsigned n = 10 + sim_choose(30); n > 0; n--) {
         p = step(p);
         if (sim_choose(2))
-            forget();
+            workload_forget();
         if (p)
             check(p);
     }

@@ -7,8 +7,6 @@
  * it, or keeps it, pinned for a while; or it was allocating a large one when the cycle began.  Meanwhile main joins tasks
  * that ended before the cycle.  Nobody looks at an object before the cycle is over: a look would save it.
  */
-#include <string.h>
-
 #include "gc/gc_internal.h"
 #include "gc/hgc.h"
 #include "kernel/hk.h"
@@ -48,14 +46,6 @@ static struct node *make(size_t size)
     p->number = truth_new((uintptr_t)p, (unsigned)hgc_size(p), 0);
     p->magic = MAGIC;
     return p;
-}
-
-/* What is left of a reference on this task's stack would keep the object. */
-static HAL_NO_SANITIZE __attribute__((noinline)) void forget(void)
-{
-    uintptr_t below[96];
-    memset(below, 0, sizeof below);
-    __asm__ volatile("" : : "r"(below) : "memory");
 }
 
 /* ---- those that stay --------------------------------------------------------------------------------------------- */
@@ -133,7 +123,7 @@ static __attribute__((noinline)) void stay_pinned(void)
 static __attribute__((noinline)) void stay_in_register(void)
 {
     register struct node *p __asm__("r15") = make(16);
-    forget();
+    workload_forget();
     amo_add_rel(&ready, 1);
     for (unsigned n = 0; n < 20000 && !marking(); n++) {
         hk_now();
@@ -172,7 +162,7 @@ static void stayer(void *arg)
         break;
     case 2:
         send_it(slot);
-        forget();
+        workload_forget();
         spin_till_over();
         break;
     case 3:
@@ -180,7 +170,7 @@ static void stayer(void *arg)
         break;
     case 4:
         t = pass_on(slot);
-        forget();
+        workload_forget();
         spin_till_over();
         hk_task_join(t, NULL);
         break;
@@ -267,7 +257,7 @@ static void round(void)
     for (unsigned i = 0; i < m; i++)
         check_result(stay[i]);
     receive_all();
-    forget();
+    workload_forget();
 }
 
 int leave(void)

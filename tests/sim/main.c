@@ -81,6 +81,13 @@ void workload_heap(size_t bytes)
         sim_fail("hgc_init failed");
 }
 
+HAL_NO_SANITIZE __attribute__((noinline)) void workload_forget(void)
+{
+    uintptr_t below[96];
+    memset(below, 0, sizeof below);
+    __asm__ volatile("" : : "r"(below) : "memory");
+}
+
 /* I4: a reference is stored by a sequence that a stop rewinds, or where no stop can come. */
 static void stored(uintptr_t p)
 {

@@ -22,4 +22,7 @@ int web(void);
 /* Starts the collector on so many bytes, with settings of the schedule's choice. */
 void workload_heap(size_t bytes);
 
+/* Clears what earlier calls have left below this frame: a dead word there would keep an object. */
+void workload_forget(void);
+
 #endif
