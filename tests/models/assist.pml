@@ -21,6 +21,7 @@
 /* mutant: NO_OWN_LOOK | nobody_forgotten | who waits does not look at the pool once it is queued */
 /* mutant: POOL_FIRST | nobody_forgotten | who waits looks at the pool before it is queued */
 /* mutant: ONE_BATCH | nobody_forgotten | who gives credit pays one section's worth of waiters and leaves */
+/* mutant: LEAVES_QUEUE | nobody_forgotten | who gets a part of what it owes leaves the queue for a moment */
 /* mutant: LOSES_REST | all_is_given | what is left of a payment does not go back to the pool */
 /* mutant: PAYS_TWICE | all_is_given | the pool is read for a payment, and emptied afterwards */
 /* mutant: LATE_CREDIT | credit_in_time | a worker gives credit after it has left its drain */
@@ -82,13 +83,24 @@ inline pay_some()
         :: have && queued ->
             dequeue(who);
             if
-            :: owed[who] <= have -> have = have - owed[who]; paid = paid + owed[who]; owed[who] = 0; posted[who] = 1
-            :: else -> owed[who] = owed[who] - have; paid = paid + have; have = 0; enqueue(who)
-            fi;
-            who = 0
+            :: owed[who] <= have ->
+                have = have - owed[who]; paid = paid + owed[who]; owed[who] = 0; posted[who] = 1;
+                who = 0
+            :: else ->
+                owed[who] = owed[who] - have; paid = paid + have; have = 0;
+#ifdef LEAVES_QUEUE
+                part = 1
+#else
+                enqueue(who);
+                who = 0
+#endif
+            fi
         :: else
         fi
     };
+#ifdef LEAVES_QUEUE
+    if :: part -> d_step { enqueue(who); part = 0; who = 0 } :: else fi;
+#endif
     d_step {
 #ifdef PAYS_TWICE
         pool = have;
@@ -173,7 +185,7 @@ inline end()
 proctype Worker()
 {
     byte have, who, since, done;
-    bit more, ended, credit_in_time;
+    bit more, ended, part, credit_in_time;
     do
     :: d_step { phase && (work || kick) -> kick = 0; drains++ };
         do
@@ -250,7 +262,7 @@ inline wait_for_pay()
 proctype Task(byte id)
 {
     byte debts = DEBTS, debt, have, who;
-    bit more, dry, on;
+    bit more, dry, part, on;
     do
     :: phase && debts ->
         debts--;
