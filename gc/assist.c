@@ -18,6 +18,7 @@
  *   - nobody pays more than it owes.
  */
 #include "gc/gc_internal.h"
+#include "hal_mark.h"
 
 struct payee {
     struct payee *next;
@@ -177,6 +178,7 @@ static uintptr_t take_from_pool(uintptr_t work)
 static uintptr_t mark_for(uintptr_t work, bool *dry)
 {
     drain_enter();
+    HAL_MARK(HAL_MARK_SECTION(HAL_MARK_ASSIST));
     bool on = gc_is_on();               /* if so, until this drain ends; if not, a mark may begin, which is not owed for */
     struct gc_hart *g = gc_self();
     uint64_t begin = hal_time_ns();
@@ -188,6 +190,7 @@ static uintptr_t mark_for(uintptr_t work, bool *dry)
     uint64_t ns = hal_time_ns() - begin;
     g->assist_ns += ns;
     own_add(&g->assist_us, ns / 1000);
+    HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_ASSIST));
     drain_leave();
     pace_assisted(ns);
     root_wipe_below();

@@ -11,6 +11,7 @@
  * nothing" and "parked".
  */
 #include "gc/gc_internal.h"
+#include "hal_mark.h"
 
 enum { SHARE = 1024, CREDIT_SLACK = 2048 };
 
@@ -153,6 +154,25 @@ static void account(struct gc_hart *g, enum worker_mode mode, uint64_t ns)
     hal_crit_exit(c);
 }
 
+/* The counting plugin adds up what a drain executes (hal_mark.h). */
+static void count_begin(enum worker_mode mode)
+{
+    switch (mode) {
+    case WORKER_DEDICATED:  HAL_MARK(HAL_MARK_SECTION(HAL_MARK_DEDICATED)); break;
+    case WORKER_FRACTIONAL: HAL_MARK(HAL_MARK_SECTION(HAL_MARK_FRACTIONAL)); break;
+    default:                HAL_MARK(HAL_MARK_SECTION(HAL_MARK_IDLE)); break;
+    }
+}
+
+static void count_end(enum worker_mode mode)
+{
+    switch (mode) {
+    case WORKER_DEDICATED:  HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_DEDICATED)); break;
+    case WORKER_FRACTIONAL: HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_FRACTIONAL)); break;
+    default:                HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_IDLE)); break;
+    }
+}
+
 static void work(void)
 {
     drain_enter();
@@ -162,7 +182,9 @@ static void work(void)
     g->mode = gc_is_on() ? take_mode(g, begin) : WORKER_NONE;
     enum worker_mode mode = g->mode;
     if (mode != WORKER_NONE) {
+        count_begin(mode);
         drain(g);
+        count_end(mode);
         account(g, mode, hal_time_ns() - begin);
     }
     drain_leave();
