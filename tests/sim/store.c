@@ -79,11 +79,12 @@ static struct node *name(struct node *p, unsigned size, unsigned owner)
     return p;
 }
 
-/* Of a kind with references, more often than not a large one. */
+/* Of a kind with references, more often than not a large one of few slices, whose slots are in the first. */
 static struct node *make_scanned(struct mutator *m)
 {
-    size_t size = sim_choose(3) ? 600 + 2000 * sim_choose(4) : sizeof(struct node) + 32 * sim_choose(8);
-    struct node *p = hgc_alloc(NODE, size);
+    bool large = sim_choose(4);
+    size_t size = large ? 1100 + 1000 * sim_choose(2) : sizeof(struct node) + 32 * sim_choose(8);
+    struct node *p = hgc_alloc(large && sim_choose(4) ? HGC_AMBIGUOUS : NODE, size);
     return name(p, p ? (unsigned)hgc_size(p) : 0, m->self);
 }
 
@@ -374,8 +375,12 @@ static void touch_hidden(struct mutator *m)
     clear_stack();
     hgc_collect(HGC_START);
     for (unsigned i = 0; i < AMBUSH && ~hidden[i]; i++) {
-        for (unsigned n = sim_choose(4); n > 0; n--)
-            hk_yield();
+        for (unsigned n = sim_choose(4); n > 0; n--) {
+            if (sim_choose(2))
+                hk_yield();
+            else
+                hgc_touch(p);
+        }
         hgc_store_t s = hgc_store_begin();
         bool there = hgc_marking() && ld_rlx(&gc.cycle) == cycle && ld_rlx(&gc.finished) != cycle;
         if (there)
