@@ -33,7 +33,7 @@ static void prepare(struct hart *h, void *arg)
     (void)arg;
     struct gc_hart *g = gc_of(h);
     g->marked_bytes = g->marked_objects = g->black_bytes = 0;
-    g->scan_heap = g->scan_stacks = g->scan_roots = g->leaf_bytes = 0;
+    g->scan_heap = g->scan_stacks = g->stack_bytes = g->scan_roots = g->leaf_bytes = 0;
     memset(g->mode_ns, 0, sizeof(g->mode_ns));
     g->assist_ns = 0;
     g->gives_way = false;

@@ -288,6 +288,7 @@ struct gc_hart {
     uintptr_t marked_objects;
     uintptr_t black_bytes;              /* runs and large objects taken while marking; runs held at its start */
     uintptr_t scan_heap, scan_stacks, scan_roots;       /* bytes searched for references */
+    uintptr_t stack_bytes;              /* of stacks, each counted once although plain roots make it be searched again */
     uintptr_t leaf_bytes;               /* of leaves marked: nothing searches them */
 
     /* since the start; owner hart, others peek */

@@ -213,7 +213,7 @@ void pace_end(uint64_t marked_until)
     };
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         struct gc_hart *g = gc_of(hal_hart(i));
-        c.stacks += g->scan_stacks;
+        c.stacks += g->stack_bytes;
         c.mark_ns += g->assist_ns;
         for (unsigned mode = WORKER_NONE + 1; mode < WORKER_MODES; mode++)
             c.mark_ns += g->mode_ns[mode];
