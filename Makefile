@@ -305,7 +305,7 @@ include tests/fuzz/rules.mk
 bootargs = $(if $(BOOTARGS),--bootargs '$(call quoted,$(BOOTARGS))')
 
 # ---- targets -------------------------------------------------------------------------------------------------------
-.PHONY: all stops run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
+.PHONY: all stops pace run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
     compile_commands.json newlib FORCE
 .SECONDARY:
 
@@ -366,6 +366,10 @@ images: $(elf_apps) $(elf_images) $(elf_benches)
 ## prints the table of stops: instructions for 1, 16 and 64 MiB live (minutes)
 stops: $(plugin) $(B)/tests/gc-stops.elf $(B)/bench/stops-16.elf $(B)/bench/stops-64.elf
 	$(Q)O='$(O)' PLUGIN='$(plugin)' tools/stop-table $(filter %.elf,$^)
+
+## prints what a program may allocate and what collecting costs then, in instructions (a minute)
+pace: $(plugin) $(B)/bench/pace-half.elf $(B)/bench/pace-most.elf $(B)/bench/pace-step.elf
+	$(Q)O='$(O)' PLUGIN='$(plugin)' tools/pace-table $(filter %.elf,$^)
 
 ## builds the instruction-counting plugin for QEMU
 plugin: $(plugin)

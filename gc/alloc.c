@@ -2,8 +2,9 @@
 /*
  * Allocation, slow path and running out.  The ladder when there is no block: sweep what is left; wait for the cycle that
  * runs; a whole collection that begins after the failure (all tasks that wait share it); the program's oom handler; NULL.
- * Each rung is climbed at most once an allocation, so it never hangs.  Before the handler the program is told the last level
- * of pressure.  When the limiter limits, the ladder begins there (pacer_refuses).
+ * Each rung is climbed at most once an allocation, so it never hangs; but if other tasks have taken what the collection freed,
+ * another one is worth its time, a few times.  Before the handler the program is told the last level of pressure.  When the
+ * limiter limits and little is gained, the ladder begins there (pacer_refuses).
  */
 #include "gc/gc_internal.h"
 
@@ -63,9 +64,10 @@ static void pay(void)
     pace_tell_due();
 }
 
-enum { TELL = 2 };              /* the rung where the program is told */
+enum { COLLECT = 1, TELL = 2 };         /* the rungs of a collection, and where the program is told */
+enum { AGAIN = 8 };             /* collections for one allocation while others take what they free */
 struct ladder {
-    unsigned rung;
+    unsigned rung, collected;
     size_t size;
     bool refused;
 };
@@ -80,17 +82,26 @@ static bool chance(const struct ladder *l, unsigned rung)
     return true;
 }
 
+/* Has anybody allocated since the last mark?  What it left in use was live. */
+static bool taken_by_others(void)
+{
+    return ld_rlx(&gc.used) > ld_rlx(&gc.live);
+}
+
 /* Does the next thing that may free memory.  False: nothing is left to try. */
 static bool relieve(struct ladder *l)
 {
     uint32_t begun = ld_rlx(&gc.cycle);
+    if (l->rung == TELL && !l->refused && l->collected < AGAIN && taken_by_others())
+        l->rung = COLLECT;
     switch (l->rung++) {
     case 0:
         if (gc_is_on())
             wait_mark(begun);
         sweep_finish();
         return true;
-    case 1:
+    case COLLECT:
+        l->collected++;
         collect();
         return true;
     case TELL:

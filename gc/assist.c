@@ -11,44 +11,65 @@
  * full fence, then looks at the pool.  Whoever sees both, under the lock, pays from the one to the other.  A mark that ends
  * empties the queue: who queues itself saw the phase on in the same critical section, so the stop that turns it off comes
  * later, and the emptying after that.
+ *
+ * What holds (tests/models/assist.pml; checked in the stop that ends a mark, where nobody is between two steps):
+ *   - while nobody gives credit, the pool is empty or nobody waits;
+ *   - what workers have done is given once: what came into the pool is there, or was taken out;
+ *   - nobody pays more than it owes.
  */
 #include "gc/gc_internal.h"
+#include "hal_mark.h"
 
 struct payee {
     struct payee *next;
-    uintptr_t owed;             /* work; the queue's lock */
+    uintptr_t owed, got;        /* work; the queue's lock */
     struct hk_sem paid;
 };
 
 static struct spinlock lock;
 static struct payee *first, *last;      /* lock; first is atomic for peeking */
 static uintptr_t pool;                  /* atomic: work done by workers that nobody has taken yet */
+static uintptr_t given, taken;          /* atomic: into the pool and out of it, since the mark began */
 
 enum { BATCH = 4 };     /* waiters that are paid in one critical section */
 
 /* ---- the queue --------------------------------------------------------------------------------------------------- */
 
-/* Lock held.  Pays a few from the pool, each in turn; who gets only a part goes to the end.  True: there may be more. */
+static void queue_up(struct payee *p)
+{
+    p->next = NULL;
+    if (first)
+        last->next = p;
+    else
+        st_rlx(&first, p);
+    last = p;
+}
+
+/* Gives the first one what there is.  Who gets only a part goes to the end; one that is alone stays, so that the queue does not
+ * look empty for a moment, just when somebody who gives credit looks at it. */
+static uintptr_t pay_first(uintptr_t have)
+{
+    struct payee *p = first;
+    uintptr_t part = p->owed < have ? p->owed : have;
+    p->owed -= part;
+    p->got += part;
+    if (p->owed == 0) {
+        st_rlx(&first, p->next);
+        hk_sem_post(&p->paid);
+    } else if (p->next) {
+        st_rlx(&first, p->next);
+        queue_up(p);
+    }
+    return have - part;
+}
+
+/* Lock held.  Pays a few from the pool, each in turn.  True: there may be more. */
 static bool pay_some(void)
 {
-    uintptr_t have = amo_swap_rlx(&pool, 0);
-    for (unsigned i = 0; i < BATCH && have && first; i++) {
-        struct payee *p = first;
-        st_rlx(&first, p->next);
-        if (p->owed <= have) {
-            have -= p->owed;
-            hk_sem_post(&p->paid);
-            continue;
-        }
-        p->owed -= have;
-        have = 0;
-        p->next = NULL;
-        if (first)
-            last->next = p;
-        else
-            st_rlx(&first, p);
-        last = p;
-    }
+    uintptr_t had = amo_swap_rlx(&pool, 0), have = had;
+    for (unsigned i = 0; i < BATCH && have && first; i++)
+        have = pay_first(have);
+    amo_add_rlx(&taken, had - have);
     amo_add_rlx(&pool, have);
     return have && first;
 }
@@ -67,6 +88,7 @@ void assist_credit(uintptr_t work)
 {
     if (!work)
         return;
+    amo_add_rlx(&given, work);
     amo_add_rlx(&pool, work);
     fence_full();                       /* partner: wait_for_pay [L-sleep.waker] */
     if (ld_rlx(&first))
@@ -81,17 +103,20 @@ static void wait_for_pay(uintptr_t work)
     hal_crit_t c = spin_lock_crit(&lock);
     bool on = gc_is_on();
     if (on) {
-        if (first)
-            last->next = &p;
-        else
-            st_rlx(&first, &p);
-        last = &p;
+        queue_up(&p);
         fence_full();                   /* partner: assist_credit [L-sleep.hart] */
         pay_some();
     }
     spin_unlock_crit(&lock, c);
     if (on)
         hk_sem_wait(&p.paid, HK_FOREVER);
+    hk_assert(p.got <= work);
+}
+
+void assist_check(void)
+{
+    hk_assert(!first || !pool);
+    hk_assert(given == taken + pool);
 }
 
 void assist_end(void)
@@ -111,6 +136,8 @@ void assist_end(void)
 void assist_begin(void)
 {
     st_rlx(&pool, 0);
+    st_rlx(&given, 0);
+    st_rlx(&taken, 0);
 }
 
 /* ---- a task's balance -------------------------------------------------------------------------------------------- */
@@ -133,30 +160,37 @@ void assist_charge(uintptr_t bytes)
     }
 }
 
+/* At most so much, in one critical section: no stop sees it taken and not counted. */
 static uintptr_t take_from_pool(uintptr_t work)
 {
-    for (uintptr_t have; (have = ld_rlx(&pool));) {
-        uintptr_t take = have < work ? have : work;
-        if (cas_acq(&pool, have, have - take))  /* [L-none: only the atomicity counts] */
-            return take;
-    }
-    return 0;
+    uintptr_t have, take = 0;
+    hal_crit_t c = hal_crit_enter();
+    do {
+        have = ld_rlx(&pool);
+        take = have < work ? have : work;
+    } while (take && !cas_acq(&pool, have, have - take));       /* [L-none: only the atomicity counts] */
+    amo_add_rlx(&taken, take);
+    hal_crit_exit(c);
+    return take;
 }
 
 /* Marks until so much is done, or the hart is wanted, or there is nothing to mark (*dry).  Returns what was done. */
 static uintptr_t mark_for(uintptr_t work, bool *dry)
 {
     drain_enter();
+    HAL_MARK(HAL_MARK_SECTION(HAL_MARK_ASSIST));
+    bool on = gc_is_on();               /* if so, until this drain ends; if not, a mark may begin, which is not owed for */
     struct gc_hart *g = gc_self();
     uint64_t begin = hal_time_ns();
     uintptr_t from = hart_work(g);
     *dry = false;
-    while (gc_is_on() && hart_work(g) - from < work && !(*dry = !drain_piece()) && !hart_resched_due())
+    while (on && hart_work(g) - from < work && !(*dry = !drain_piece()) && !hart_resched_due())
         ;
-    uintptr_t done = hart_work(g) - from;
+    uintptr_t done = on ? hart_work(g) - from : 0;
     uint64_t ns = hal_time_ns() - begin;
     g->assist_ns += ns;
     own_add(&g->assist_us, ns / 1000);
+    HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_ASSIST));
     drain_leave();
     pace_assisted(ns);
     root_wipe_below();

@@ -33,7 +33,7 @@ static void prepare(struct hart *h, void *arg)
     (void)arg;
     struct gc_hart *g = gc_of(h);
     g->marked_bytes = g->marked_objects = g->black_bytes = 0;
-    g->scan_heap = g->scan_stacks = g->scan_roots = g->leaf_bytes = 0;
+    g->scan_heap = g->scan_stacks = g->stack_bytes = g->scan_roots = g->leaf_bytes = 0;
     memset(g->mode_ns, 0, sizeof(g->mode_ns));
     g->assist_ns = 0;
     g->gives_way = false;
@@ -103,6 +103,8 @@ static void finish(void)
 {
     uintptr_t live = 0;
     hk_assert(sched_gated() == (gc.mode >= HGC_FORCE));
+    hk_assert(ld_rlx(&gc.dedicated) == gc.seats);
+    assist_check();
     gc.objects_marked = gc.scan_heap = gc.scan_stacks = gc.scan_roots = 0;
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         struct gc_hart *g = gc_of(hal_hart(i));
@@ -114,7 +116,7 @@ static void finish(void)
         own_add(&g->restarts_mark, hal_restarts(i) - g->restarts_at);
     }
     gc.times.used_end = gc.used;
-    gc.live = live < gc.bytes ? live : gc.bytes;
+    st_rlx(&gc.live, live < gc.bytes ? live : gc.bytes);
     st_rlx(&gc.used, gc.live);
     gc.forced += gc.forced_now;
     sweep_begin();

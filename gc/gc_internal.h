@@ -128,10 +128,11 @@ struct gc {
     uint32_t active;            /* atomic: drains that may hold a block, a slice or a claim */
     enum hgc_mode mode;         /* of the cycle that runs; world stopped */
     uint32_t dedicated;         /* atomic: dedicated workers that are missing */
+    uint32_t seats;             /* world stopped: dedicated workers of this cycle; when a mark ends all are given back */
     unsigned fraction;          /* of each hart's time for its fractional worker, in 1/1024; world stopped */
     uintptr_t used;             /* atomic: see hgc_stats.heap_used */
     uintptr_t peak;             /* atomic, racy: a figure */
-    uintptr_t live;             /* world stopped */
+    uintptr_t live;             /* atomic; written with the world stopped */
     uint32_t automatic;         /* atomic: may cycles start by themselves? */
 
     /* pace.c */
@@ -287,6 +288,7 @@ struct gc_hart {
     uintptr_t marked_objects;
     uintptr_t black_bytes;              /* runs and large objects taken while marking; runs held at its start */
     uintptr_t scan_heap, scan_stacks, scan_roots;       /* bytes searched for references */
+    uintptr_t stack_bytes;              /* of stacks, each counted once although plain roots make it be searched again */
     uintptr_t leaf_bytes;               /* of leaves marked: nothing searches them */
 
     /* since the start; owner hart, others peek */
@@ -473,6 +475,7 @@ void assist_charge(uintptr_t bytes);
 void assist(void);
 void assist_credit(uintptr_t work);     /* a worker has done so much.  In a drain */
 void assist_begin(void);        /* world stopped */
+void assist_check(void);        /* asserts what must hold; world stopped, a mark ends */
 void assist_end(void);          /* the mark is over: nobody owes anything.  Task */
 
 /* ---- isr.c ------------------------------------------------------------------------------------------------------- */

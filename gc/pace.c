@@ -115,11 +115,14 @@ static void limiter_look(void)
     st_rlx(&gc.limiting, gc.limiter.limiting);
 }
 
+/* The limiter looks here, too: where allocations fail no cycle may begin any more, and nobody else would find that the program
+ * has had its share again. */
 bool pace_refuses(size_t size)
 {
     if (!pace_limiting())
         return false;
     hal_crit_t c = spin_lock_crit(&gc.pace_lock);
+    limiter_look();
     bool no = pacer_refuses(&gc.pacer, gc.limiter.limiting, ld_rlx(&gc.used), size);
     spin_unlock_crit(&gc.pace_lock, c);
     return no;
@@ -210,7 +213,7 @@ void pace_end(uint64_t marked_until)
     };
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         struct gc_hart *g = gc_of(hal_hart(i));
-        c.stacks += g->scan_stacks;
+        c.stacks += g->stack_bytes;
         c.mark_ns += g->assist_ns;
         for (unsigned mode = WORKER_NONE + 1; mode < WORKER_MODES; mode++)
             c.mark_ns += g->mode_ns[mode];

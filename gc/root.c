@@ -170,11 +170,14 @@ HAL_NO_SANITIZE __attribute__((noinline)) void root_wipe_below(void)
 /* Scans a claimed task, gives it back, and closes its job. */
 static void scan_claimed(struct task *t)
 {
-    if (ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle) || ld_rlx(&gc.jobs_again)) {
+    bool first = ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle);
+    if (first || ld_rlx(&gc.jobs_again)) {
         struct hal_roots r;
         root_mark_stack(t);
         hal_ctx_roots(&t->ctx, &r);
         own_add(&gc_self()->scan_stacks, t->stack_hi - r.sp);
+        if (first)
+            own_add(&gc_self()->stack_bytes, t->stack_hi - r.sp);
         if (gc.cfg.verify)
             clear_below(t);
     }

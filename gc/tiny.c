@@ -16,11 +16,11 @@ static uintptr_t aligned(uintptr_t at, size_t size)
     return (at + to - 1) & ~(uintptr_t)(to - 1);
 }
 
-/* NULL: it has not so much left. */
+/* NULL: it has not so much left.  No address beyond the cell is computed: on a stack it would keep the neighbour. */
 static void *cut(struct run *r, size_t size)
 {
     uintptr_t at = aligned(r->cur, size);
-    if (at + size > r->lim)
+    if (r->lim - at < size)
         return NULL;
     r->cur = at + size;
     return newborn(at);

@@ -244,6 +244,7 @@ static void note_run_ends(void)
         struct gc_hart *g = gc_of(hal_hart(i));
         for (unsigned k = 0; k < g->held_count; k++)
             verify_run_end(g->runs[g->held[k]].lim);
+        verify_run_end(g->tiny.lim);
     }
 }
 

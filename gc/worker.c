@@ -11,6 +11,7 @@
  * nothing" and "parked".
  */
 #include "gc/gc_internal.h"
+#include "hal_mark.h"
 
 enum { SHARE = 1024, CREDIT_SLACK = 2048 };
 
@@ -23,7 +24,8 @@ void worker_prepare(bool stopped_mode)
     if (!exact && 4 * dedicated > n)
         dedicated--;
     gc.fraction = exact ? 0 : (n * (SHARE / 4) - dedicated * SHARE) / n;
-    st_rlx(&gc.dedicated, stopped_mode ? n : dedicated);
+    gc.seats = stopped_mode ? n : dedicated;
+    st_rlx(&gc.dedicated, gc.seats);
 }
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
@@ -137,20 +139,38 @@ static void drain(struct gc_hart *g)
     assist_credit(hart_work(g) - paid);
 }
 
-/* In a critical section: no stop falls in between, so a drain that outlasted its cycle changes nothing of the next. */
-static void account(struct gc_hart *g, enum worker_mode mode, uint64_t ns, uint32_t cycle)
+/* In the drain still, so its mark cannot end before the seat is given back.  In a critical section: the scheduler, which asks
+ * over_share, sees the time that is over in one place or in the other. */
+static void account(struct gc_hart *g, enum worker_mode mode, uint64_t ns)
 {
     hal_crit_t c = hal_crit_enter();
     g->mode = WORKER_NONE;
     uint64_t rest = ns + g->mode_rest[mode];
     own_add(&g->mode_us[mode], rest / 1000);
     g->mode_rest[mode] = (uint32_t)(rest % 1000);
-    if (cycle == ld_rlx(&gc.cycle)) {
-        g->mode_ns[mode] += ns;
-        if (mode == WORKER_DEDICATED)
-            amo_add_rlx(&gc.dedicated, 1);
-    }
+    g->mode_ns[mode] += ns;
+    if (mode == WORKER_DEDICATED)
+        amo_add_rlx(&gc.dedicated, 1);
     hal_crit_exit(c);
+}
+
+/* The counting plugin adds up what a drain executes (hal_mark.h). */
+static void count_begin(enum worker_mode mode)
+{
+    switch (mode) {
+    case WORKER_DEDICATED:  HAL_MARK(HAL_MARK_SECTION(HAL_MARK_DEDICATED)); break;
+    case WORKER_FRACTIONAL: HAL_MARK(HAL_MARK_SECTION(HAL_MARK_FRACTIONAL)); break;
+    default:                HAL_MARK(HAL_MARK_SECTION(HAL_MARK_IDLE)); break;
+    }
+}
+
+static void count_end(enum worker_mode mode)
+{
+    switch (mode) {
+    case WORKER_DEDICATED:  HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_DEDICATED)); break;
+    case WORKER_FRACTIONAL: HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_FRACTIONAL)); break;
+    default:                HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_IDLE)); break;
+    }
 }
 
 static void work(void)
@@ -158,13 +178,14 @@ static void work(void)
     drain_enter();
     struct gc_hart *g = gc_self();
     uint64_t begin = hal_time_ns();
-    uint32_t cycle = ld_rlx(&gc.cycle);
     g->drain_from = begin;
     g->mode = gc_is_on() ? take_mode(g, begin) : WORKER_NONE;
     enum worker_mode mode = g->mode;
     if (mode != WORKER_NONE) {
+        count_begin(mode);
         drain(g);
-        account(g, mode, hal_time_ns() - begin, cycle);
+        count_end(mode);
+        account(g, mode, hal_time_ns() - begin);
     }
     drain_leave();
 }

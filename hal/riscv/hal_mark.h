@@ -18,8 +18,12 @@
 #define HAL_MARK_INITIATOR  7   /* this stop was asked for by this hart */
 #define HAL_MARK_RESET      8   /* first instruction after reset */
 #define HAL_MARK_STOP_KIND(r)   (0x10 + (r))    /* of what kind the stop is: enum world_reason */
-#define HAL_MARK_SECTION(i)     (0x100 + (i))   /* section i of a benchmark begins */
+#define HAL_MARK_SECTION(i)     (0x100 + (i))   /* section i begins: of a benchmark, or from 0xf0 on of the collector: */
 #define HAL_MARK_SECTION_END(i) (0x200 + (i))
+#define HAL_MARK_DEDICATED  0xf0    /* marking, by the mode of the worker */
+#define HAL_MARK_FRACTIONAL 0xf1
+#define HAL_MARK_IDLE       0xf2
+#define HAL_MARK_ASSIST     0xf3
 
 #ifdef __ASSEMBLER__
 #define HAL_MARK(k) slti x0, x0, k

@@ -9,13 +9,12 @@
  *
  * Whether an object's memory is handed out again although somebody reaches it, truth_new sees.
  */
-#include "gc/hgc.h"
-#include "kernel/hk.h"
+#include "gc/gc_internal.h"
 #include "sim.h"
 #include "truth.h"
 #include "workload.h"
 
-enum { NODE = HGC_KIND_FIRST, BOX, WORKERS_MAX = 4, BOXES = 8 };
+enum { NODE = HGC_KIND_FIRST, BOX, WORKERS_MAX = 4, BOXES = 8, FILLERS = 20 };
 #define MAGIC 0x5bec1a1u
 
 /* truth_note: what an object has. */
@@ -289,25 +288,48 @@ static void use_pool(struct mutator *m, unsigned a)
         hold(m, a, p);
 }
 
+/* Pins that lie before those that count, so that the job that marks them takes its time. */
+static unsigned fill_pins(int *pin)
+{
+    unsigned n = 0;
+    struct node *p = hgc_get(roots[0]);
+    if (p && sim_choose(2))
+        while (n < FILLERS && (pin[n] = hgc_pin(p)) >= 0)
+            n++;
+    return n;
+}
+
+static void until_scanned(void)
+{
+    for (unsigned k = 0; k < 40 && hgc_marking() && ld_rlx(&task_self()->gc_seen) != ld_rlx(&gc.cycle); k++)
+        hk_yield();
+}
+
 /* The pin alone holds it for a while; then a stack does, that may have been scanned before. */
 static __attribute__((noinline)) void pin(struct mutator *m, unsigned a)
 {
-    unsigned n = check(m->local[a]);
+    int filler[FILLERS];
+    unsigned n = check(m->local[a]), fillers = fill_pins(filler);
     int i = hgc_pin(m->local[a]);
-    if (i < 0)
-        return;
-    truth_hold(n);
-    hold(m, a, NULL);
-    if (sim_choose(2))
-        hgc_collect(HGC_START);
-    for (unsigned k = sim_choose(8); k > 0; k--)
+    if (i >= 0) {
+        truth_hold(n);
+        hold(m, a, NULL);
+        if (sim_choose(3))
+            hgc_collect(HGC_START);
+        if (sim_choose(2))
+            until_scanned();
+        else
+            for (unsigned k = sim_choose(8); k > 0; k--)
+                hk_yield();
+        hold(m, a, hgc_pinned(i));
+        if (!m->local[a] || check(m->local[a]) != n)
+            sim_fail("pin %d is not object %u", i, n);
+        truth_drop(n);
+        hgc_unpin(i);
         hk_yield();
-    hold(m, a, hgc_pinned(i));
-    if (!m->local[a] || check(m->local[a]) != n)
-        sim_fail("pin %d is not object %u", i, n);
-    truth_drop(n);
-    hgc_unpin(i);
-    hk_yield();
+    }
+    while (fillers > 0)
+        hgc_unpin(filler[--fillers]);
 }
 
 static void step(struct mutator *m)

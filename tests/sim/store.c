@@ -79,6 +79,15 @@ static struct node *name(struct node *p, unsigned size, unsigned owner)
     return p;
 }
 
+/* Of a kind with references, more often than not a large one of few slices, whose slots are in the first. */
+static struct node *make_scanned(struct mutator *m)
+{
+    bool large = sim_choose(4);
+    size_t size = large ? 1100 + 1000 * sim_choose(2) : sizeof(struct node) + 32 * sim_choose(8);
+    struct node *p = hgc_alloc(large && sim_choose(4) ? HGC_AMBIGUOUS : NODE, size);
+    return name(p, p ? (unsigned)hgc_size(p) : 0, m->self);
+}
+
 static struct node *make(struct mutator *m)
 {
     struct node *p;
@@ -90,8 +99,24 @@ static struct node *make(struct mutator *m)
     return name(p, (unsigned)hgc_size(p), m->self);
 }
 
+/* Small ones of any size between: each must be zero, and is not when the next one comes. */
+HAL_NO_SANITIZE static __attribute__((noinline)) void fill_tiny(void)
+{
+    for (unsigned n = 1 + sim_choose(3); n > 0; n--) {
+        unsigned size = 1 + sim_choose(HGC_GRAIN / 2);
+        unsigned char *p = hgc_new_tiny(size);
+        for (unsigned i = 0; p && i < size; i++) {
+            if (p[i])
+                sim_fail("a new tiny object at %p of %u bytes is not zero", (void *)p, size);
+            p[i] = 0xa5;
+        }
+    }
+}
+
 static struct node *make_tiny(struct mutator *m)
 {
+    if (sim_choose(2))
+        fill_tiny();
     return name(hgc_new_tiny(HGC_GRAIN / 2), HGC_GRAIN / 2, m->self | TINY_ONE);
 }
 
@@ -335,11 +360,49 @@ static void ambush(struct mutator *m)
             check(m->local[i]);
 }
 
+/* The same objects appear in one that was or is being scanned, which alone is touched for them. */
+static void touch_hidden(struct mutator *m)
+{
+    uintptr_t hidden[AMBUSH];
+    uint32_t cycle = ld_rlx(&gc.cycle) + 1;
+    if (hgc_marking())
+        return;
+    hold(m, 3, make_scanned(m));
+    struct node *p = m->local[3];
+    if (!p)
+        return;
+    lay(m, hidden);
+    clear_stack();
+    hgc_collect(HGC_START);
+    for (unsigned i = 0; i < AMBUSH && ~hidden[i]; i++) {
+        for (unsigned n = sim_choose(4); n > 0; n--) {
+            if (sim_choose(2))
+                hk_yield();
+            else
+                hgc_touch(p);
+        }
+        hgc_store_t s = hgc_store_begin();
+        bool there = hgc_marking() && ld_rlx(&gc.cycle) == cycle && ld_rlx(&gc.finished) != cycle;
+        if (there)
+            touch_slot(p, i, (struct node *)~hidden[i]);
+        hgc_store_end(s);
+        if (!there)
+            return;
+    }
+    until_off();
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (hgc_get(p->slot[i]))
+            check(hgc_get(p->slot[i]));
+}
+
 static void step(struct mutator *m)
 {
     unsigned a = sim_choose(LOCALS), b = sim_choose(LOCALS), i = sim_choose(SLOTS);
     struct node *p = m->local[a], *q = m->local[b];
-    switch (sim_choose(14)) {
+    switch (sim_choose(15)) {
+    case 14:
+        touch_hidden(m);
+        break;
     case 0: case 1:
         hold(m, a, make(m));
         break;

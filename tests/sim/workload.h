@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+int assists(void);
 int bound(void);
 int graph(void);
 int special(void);

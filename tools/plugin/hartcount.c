@@ -22,6 +22,7 @@
  *   stop     on the hart that asked: from 3 to 4.  On any other: from the 1 before the 3 (the trap entry) to the first 2
  *            after the 4.  Markers included; waiting, and all that ran meanwhile, subtracted and shown beside it.
  *   section  between the markers, which do not count.  Waiting is not subtracted, but shown.
+ *   hart     all instructions since reset, and since the last 8 (from the hart's first marker after it).
  *   A span that began before the last 8 is not counted.  One that ends on another hart than it began on is "odd".
  *
  * Exactness: a translation block's instructions are added when it is entered, and a marker in it subtracts those from
@@ -93,6 +94,7 @@ struct stretch { uint64_t insns, begin, end; };
 struct hart {
     uint64_t count;             /* instructions, to the end of the present block */
     unsigned epoch;             /* of the figures below */
+    uint64_t since;             /* the count when it began */
     unsigned depth;             /* waits that are open */
     uint64_t wait_began[DEPTH + 1];     /* of the wait at depth d */
     uint64_t waited[DEPTH + 1];         /* in all waits deeper than d, since the start */
@@ -251,6 +253,7 @@ static void follow_epoch(struct hart *h)
     memset(h->longest, 0, sizeof h->longest);
     h->odd = 0;
     h->epoch = now;
+    h->since = h->count;
 }
 
 static void on_marker(unsigned vcpu, void *data)
@@ -358,7 +361,8 @@ static void put_hart(FILE *f, unsigned i, const struct hart *h)
 {
     char which[64];
 
-    fprintf(f, "hartcount hart hart=%u insns=%" PRIu64 " odd=%" PRIu64 "\n", i, h->count, h->odd);
+    fprintf(f, "hartcount hart hart=%u insns=%" PRIu64 " since=%" PRIu64 " odd=%" PRIu64 "\n", i, h->count,
+            h->count - h->since, h->odd);
     for (unsigned k = 0; k < KINDS; k++) {
         if (!h->stops[k].calls)
             continue;

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tasks that allocate as fast as they can while little can be marked at a time: the live objects are few chains through many
+ * blocks, so who owes finds nothing to mark, waits, and is paid, or let go by the end of the mark.  Some tasks only compute, so
+ * that workers have to be chosen; others sleep, so that there are idle ones, or have a higher priority.
+ *
+ * The collector asserts what holds as each mark ends (assist_check; all seats of workers given back).  Here: no allocation
+ * fails, every task gets to its end, and a task that waits in vain is one that does not.
+ */
+#include "gc/gc_internal.h"
+#include "sim.h"
+#include "workload.h"
+
+enum { NODE = HGC_KIND_FIRST, CHAINS_MAX = 3, TASKS_MAX = 10, COMPUTERS = 4, ARENA = 160 * 1024 };
+
+struct node { hgc_ref(struct node) next; };
+
+static hgc_ref(struct node) chain[CHAINS_MAX];
+static uint32_t over;                   /* atomic */
+
+static struct node *make(size_t size)
+{
+    struct node *p = hgc_alloc(NODE, size);
+    if (!p)
+        sim_fail("an allocation failed with %u of %u bytes live, %u in use", (unsigned)ld_rlx(&gc.live), (unsigned)gc.bytes,
+                 (unsigned)ld_rlx(&gc.used));
+    return p;
+}
+
+/* Neighbours in a chain lie in different blocks: sizes take turns. */
+static void build(unsigned chains, unsigned nodes)
+{
+    for (unsigned i = 0; i < nodes; i++) {
+        struct node *p = hgc_alloc(NODE, 64 + 64 * (i / chains % 4));
+        if (!p)
+            sim_fail("no memory for an object");
+        hgc_set(&p->next, hgc_get(chain[i % chains]));
+        hgc_set(&chain[i % chains], p);
+    }
+}
+
+static void litters(void *arg)
+{
+    unsigned i = (unsigned)(uintptr_t)arg;
+    for (unsigned n = 20 + sim_choose(60); n > 0; n--) {
+        struct node *p = make(i % 2 ? 256 : 64 + 64 * sim_choose(2));
+        if (sim_choose(16) == 0)
+            hgc_set(&chain[sim_choose(CHAINS_MAX)], hgc_get(chain[sim_choose(CHAINS_MAX)]));     /* some work for barriers */
+        if (sim_choose(32) == 0)
+            hgc_collect(HGC_START);
+        (void)p;
+    }
+}
+
+static void computes(void *arg)
+{
+    (void)arg;
+    while (!ld_acq(&over))
+        ;
+}
+
+static void sleeps(void *arg)
+{
+    (void)arg;
+    while (!ld_acq(&over))
+        hk_sleep(100000 + sim_choose(100000));   /* not in step with anything */
+}
+
+int assists(void)
+{
+    static const uint32_t first[1] = {1};
+    static const struct hgc_kind node = {.name = "node", .words = 2, .map = first};
+    struct task *t[TASKS_MAX], *other[COMPUTERS];
+    unsigned n = 1 + sim_choose(TASKS_MAX), chains = 1 + sim_choose(CHAINS_MAX), others = sim_choose(3) ? sim_choose(3) : COMPUTERS;
+    struct hgc_config config = {.base = hk_mem_alloc(ARENA), .size = ARENA, .period_ns = HGC_PERIOD_OFF,
+                                .verify = sim_choose(4) == 0, .percent = 20 + 40 * sim_choose(3), .min_trigger = 8192};
+    if (hgc_init(&config) | hgc_kind(NODE, &node) | hgc_root_add(chain, sizeof chain))
+        sim_fail("the heap does not start");
+    build(chains, 40 + sim_choose(120));
+    for (unsigned i = 0; i < others; i++)
+        if (hk_task_create(&other[i], &(struct hk_task_config){.set_prio = true, .prio = i == 1 ? HK_HIGH : HK_NORMAL},
+                           i == 1 ? sleeps : computes, NULL) != HK_OK)
+            sim_fail("no memory for a task");
+    for (unsigned i = 0; i < n; i++)
+        if (hk_task_create(&t[i], &(struct hk_task_config){.set_prio = true, .prio = HK_NORMAL + (sim_choose(6) == 0)}, litters,
+                           (void *)(uintptr_t)i) != HK_OK)
+            sim_fail("no memory for a task");
+    for (unsigned i = 0; i < n; i++)
+        hk_task_join(t[i], NULL);
+    st_rel(&over, 1);
+    for (unsigned i = 0; i < others; i++)
+        hk_task_join(other[i], NULL);
+    return 0;
+}
