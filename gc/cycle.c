@@ -68,6 +68,7 @@ static void begin(enum hgc_mode mode, bool forced)
     special_begin();
     root_prepare();
     unbarriered_begin();
+    leak_begin();
     if (gc.cfg.verify)
         verify_begin();
     st_rlx(&hgc_phase, GC_MARK);
@@ -129,7 +130,7 @@ static void finish(void)
 
 static void end(void)
 {
-    if (unbarriered_look())
+    if (unbarriered_look() || leak_look())
         return;
     amo_add_rlx(&gc.handshakes, 1);
     world_each_hart(nothing, NULL);     /* ragged: every hart has left what it was in when the queues ran dry */
@@ -137,7 +138,7 @@ static void end(void)
         return;
     world_stop(WORLD_MARK_TERM, NULL, NULL);
     uint64_t stopped = hal_time_ns();
-    if (!cycle_quiet() || !unbarriered_end()) {
+    if (!cycle_quiet() || !unbarriered_end() || !leak_end()) {
         gc.retries++;
         special_retry();
         stats_pause(stopped);

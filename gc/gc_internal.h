@@ -454,6 +454,15 @@ bool unbarriered_look(void);
 /* World stopped and quiet.  False: there is something to mark, so the cycle cannot end yet. */
 bool unbarriered_end(void);
 
+/* Tasks that wait for ever: leak.c.  In the stop that begins a cycle. */
+void leak_begin(void);
+/* Shall the stack of this task be left unscanned for now?  With the task table locked, or the world stopped. */
+bool leak_puts_off(const struct task *t);
+/* By who holds gc.terminating, when it is quiet.  True: the jobs are open again. */
+bool leak_look(void);
+/* World stopped and quiet.  False: the jobs are open again, so the cycle cannot end yet. */
+bool leak_end(void);
+
 /* ---- who marks: worker.c, assist.c ------------------------------------------------------------------------------- */
 
 

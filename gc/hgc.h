@@ -431,6 +431,20 @@ enum hgc_mode {
 /* Requests a collection.  Task.  HGC_EINVAL: no such mode.  The stopped modes keep every task off but those created with
  * `system` set; all harts mark.  In configuration, stoptheworld = 1 or 2 makes every cycle HGC_FORCE or HGC_FORCE_BLOCK. */
 int hgc_collect(enum hgc_mode mode);
+
+/* A task that waits for ever: for an object (a channel, or a structure with a mutex, semaphore or event in it) that no task can
+ * reach but those that wait so. */
+struct hgc_leak {
+    char name[20];              /* of the task */
+    const void *object;         /* what it waits for */
+};
+/* Runs a whole concurrent cycle that looks for such tasks, calls fn for each (NULL: prints a line), and returns how many there
+ * are.  They are left as they are, and what they hold is kept.  Only waits without a limit of time are looked at, and only
+ * for what lies in the collector's heap: what lies elsewhere may always be reached.  A task that still has the address on its
+ * stack by chance keeps another from being named; a weak reference does not.  Called from fn: nothing that waits.
+ * Task.  Cost: that of HGC_WAIT, one more look at the tasks for each task that is reached through another that waits, and
+ * one stop that looks at all tasks (tens of instructions each).  As Go's leak profile does it. */
+unsigned hgc_leaks(void (*fn)(const struct hgc_leak *leak, void *arg), void *arg);
 /* Turns automatic cycles off and on again. Returns the old setting.  Any context. */
 bool hgc_set_auto(bool on);
 /* Sets config.percent while the program runs, as Go's SetGCPercent; 0: the default; more than 10000 counts as that many;

@@ -35,7 +35,7 @@ bool unbarriered_look(void)
 static void scan_task(struct task *t)
 {
     uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
-    if (!t->no_stack_roots && state != TASK_DEAD && state != TASK_FREE)
+    if (!t->no_stack_roots && state != TASK_DEAD && state != TASK_FREE && !leak_puts_off(t))
         root_mark_stack(t);
 }
 

@@ -34,9 +34,6 @@ struct task *task_hook_pick(struct hart *h, bool idle);
 /* A task that begins in entry(the task), inside a critical section.  It is READY, in no queue and not in the table.  NULL:
  * no memory. */
 struct task *task_make(const char *name, size_t stack_size, void (*entry)(void *));
-/* The task in `slot` with the table locked, so that it cannot go away: unlock after it, even if it is NULL. */
-struct task *task_lock_slot(unsigned slot);
-void task_unlock_slot(void);
 /* Ends the current task of `h` in a critical section: the caller switches away from it and never back. */
 void task_end(struct hart *h, struct task *t);
 /* Gives back an ended task that has left its hart.  Any context. */

@@ -61,13 +61,15 @@ struct task {
     intptr_t gc_balance;        /* the collector's, itself: bytes it may take before it must pay */
     uint32_t gc_seen;           /* the collector's: cycle in which its stack was scanned, or that it was born in */
     struct task *gc_next;       /* the collector's: list of claimed tasks to scan */
+    uint32_t gc_leaked;         /* the collector's, atomic: the cycle that found that it waits for ever; see leak.c */
 
     struct hk_mutex *held;      /* mutexes it owns; itself only */
     struct hk_mutex *contended; /* those of them that others wait for; pi_lock */
     struct hk_mutex *waits_for; /* the one it waits for; pi_lock */
 
     struct task *wait_next, *wait_prev; /* links of the queue that it waits in; wait_lock, as the next three */
-    struct hk_wait *wait_queue; /* NULL: it does not wait, or no longer */
+    struct hk_wait *wait_queue; /* atomic: NULL: it does not wait, or no longer */
+    uint32_t wait_timed;        /* atomic: it waits for a time at most; itself, before it waits */
     int wait_result;
     uintptr_t wait_value;       /* the word that a channel passes */
     struct spinlock *wait_lock; /* what guards wait_queue; itself, before it waits */
@@ -109,8 +111,15 @@ void task_hooks_set(const struct task_hooks *hooks);
 unsigned task_slots(void);
 /* The task in a slot, or NULL.  It can go away at any time unless the world is stopped or it is claimed. */
 struct task *task_at(unsigned slot);
+/* The same with the table locked, so that it cannot go away: unlock after it, even if it is NULL.  Critical section. */
+struct task *task_lock_slot(unsigned slot);
+void task_unlock_slot(void);
 /* The two words of the task in `slot` that are roots, read while it cannot go away.  False: no such task.  Any. */
 bool task_words(unsigned slot, uintptr_t *arg, uintptr_t *result);
+
+/* What `t` waits for without a limit of time, by the address of its queue in a mutex, semaphore, event or channel; 0: it does
+ * not wait so, or no longer.  With the table locked, or the world stopped. */
+uintptr_t task_waits_for(const struct task *t);
 
 /* Bytes of stacks in use, and of those of ended tasks that are kept for new ones.  Any context; a figure. */
 void task_stacks(size_t *used, size_t *spare);

@@ -27,7 +27,7 @@ static void insert(struct hk_wait *q, struct task *t)
 
 static void take_out(struct task *t)
 {
-    struct hk_wait *q = t->wait_queue;
+    struct hk_wait *q = ld_rlx(&t->wait_queue);
     hk_assert(spin_holding(t->wait_lock));
     *(t->wait_prev ? &t->wait_prev->wait_next : &q->head) = t->wait_next;
     *(t->wait_next ? &t->wait_next->wait_prev : &q->tail) = t->wait_prev;
@@ -38,10 +38,10 @@ static void expire(void *arg)
     struct task *t = arg;
     struct spinlock *lock = t->wait_lock;
     spin_lock(lock);
-    bool waits = t->wait_queue != NULL;
+    bool waits = ld_rlx(&t->wait_queue) != NULL;
     if (waits) {
         take_out(t);
-        t->wait_queue = NULL;
+        st_rlx(&t->wait_queue, NULL);
         t->wait_result = HK_ETIMEOUT;
     }
     spin_unlock(lock);
@@ -52,9 +52,9 @@ static void expire(void *arg)
 void wait_enter(struct hk_wait *q, struct spinlock *lock)
 {
     struct task *t = ld_rlx(&hal_self()->current);
-    hk_assert(spin_holding(lock) && t->wait_queue == NULL);
+    hk_assert(spin_holding(lock) && ld_rlx(&t->wait_queue) == NULL);
     t->wait_lock = lock;
-    t->wait_queue = q;
+    st_rlx(&t->wait_queue, q);
     insert(q, t);
 }
 
@@ -64,6 +64,7 @@ int wait_block(uint64_t timeout_ns)
 {
     struct task *t = ld_rlx(&hal_self()->current);
     struct hk_timer timer = { 0 };
+    st_rlx(&t->wait_timed, timeout_ns != HK_FOREVER);
     if (timeout_ns != HK_FOREVER) {
         uint64_t now = hal_time_ns();
         hk_timer_start(&timer, timeout_ns < UINT64_MAX - now ? now + timeout_ns : UINT64_MAX - 1, expire, t);
@@ -71,8 +72,15 @@ int wait_block(uint64_t timeout_ns)
     sched_park(t->wait_lock, TASK_WAIT);
     if (timeout_ns != HK_FOREVER)
         hk_timer_cancel(&timer);
-    hk_assert(t->wait_queue == NULL);
+    hk_assert(ld_rlx(&t->wait_queue) == NULL);
     return t->wait_result;
+}
+
+uintptr_t task_waits_for(const struct task *t)
+{
+    uint32_t state = ld_rlx(&t->state);
+    bool waits = (state & TASK_STATE_MASK) == TASK_PARKED && (state & TASK_WAIT) && !ld_rlx(&t->wait_timed);
+    return waits ? (uintptr_t)ld_rlx(&t->wait_queue) : 0;
 }
 
 int wait_on(struct hk_wait *q, struct spinlock *lock, hal_crit_t c, uint64_t timeout_ns)
@@ -88,16 +96,16 @@ struct task *wait_pop(struct hk_wait *q, int result)
     struct task *t = q->head;
     if (t == NULL)
         return NULL;
-    hk_assert(t->wait_queue == q);
+    hk_assert(ld_rlx(&t->wait_queue) == q);
     take_out(t);
-    t->wait_queue = NULL;
+    st_rlx(&t->wait_queue, NULL);
     t->wait_result = result;
     return t;
 }
 
 void wait_reorder(struct task *t)
 {
-    struct hk_wait *q = t->wait_queue;
+    struct hk_wait *q = ld_rlx(&t->wait_queue);
     if (q == NULL)
         return;
     take_out(t);

@@ -29,7 +29,7 @@ static const struct {
     {"graph", graph}, {"special", special},
     {"bound", bound}, {"sync", sync_scenes}, {"handover", handover}, {"full", full}, {"store", store},
     {"isr", isr}, {"shapes", shapes}, {"leave", leave}, {"ranges", ranges}, {"web", web},
-    {"assists", assists},
+    {"assists", assists}, {"leaks", leaks},
     {"quarter", quarter},           /* by name only */
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], CHOSEN = WORKLOADS - 1, TRACES = 1 << 21 };

@@ -15,6 +15,7 @@ int full(void);
 int store(void);
 int isr(void);
 int shapes(void);
+int leaks(void);
 int leave(void);
 int ranges(void);
 int quarter(void);
