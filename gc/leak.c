@@ -104,7 +104,8 @@ bool leak_end(void)
 
 /* ---- the report -------------------------------------------------------------------------------------------------- */
 
-/* What the task in this slot waits for, if the last look found that it waits for ever. */
+/* What the task in this slot waits for, if the last look found that it waits for ever.  That it still waits is what keeps the
+ * object now; the reference passes from no slot and no hook, so it is shaded here (I11). */
 static bool leaked(unsigned slot, struct hgc_leak *leak)
 {
     struct object o;
@@ -115,6 +116,8 @@ static bool leaked(unsigned slot, struct hgc_leak *leak)
     if (queue && find_object(queue, &o)) {
         memcpy(leak->name, t->name, sizeof(leak->name));
         leak->object = newborn(object_start(&o));
+        if (gc_is_on())
+            mark_reference(object_start(&o));
         is = true;
     }
     task_unlock_slot();

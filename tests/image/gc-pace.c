@@ -188,6 +188,7 @@ static void thrasher(void *arg)
 static void recovers(void)
 {
     bool again = false;
+    hgc_collect(HGC_WAIT);
     hgc_set_limit((size_t)(stats().heap_live - stats().heap_live / 100));
     gc.limiter.fill = gc.limiter.capacity;
     gc.limiter.limiting = true;
