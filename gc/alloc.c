@@ -82,17 +82,11 @@ static bool chance(const struct ladder *l, unsigned rung)
     return true;
 }
 
-/* Has anybody allocated since the last mark?  What it left in use was live. */
-static bool taken_by_others(void)
-{
-    return ld_rlx(&gc.used) > ld_rlx(&gc.live);
-}
-
 /* Does the next thing that may free memory.  False: nothing is left to try. */
 static bool relieve(struct ladder *l)
 {
     uint32_t begun = ld_rlx(&gc.cycle);
-    if (l->rung == TELL && !l->refused && l->collected < AGAIN && taken_by_others())
+    if (l->rung == TELL && !l->refused && l->collected < AGAIN && pace_taken())
         l->rung = COLLECT;
     switch (l->rung++) {
     case 0:

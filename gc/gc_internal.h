@@ -652,6 +652,8 @@ uint32_t pace_wait_begin(void); /* task; what it returns goes to pace_wait_end *
 void pace_wait_end(uint32_t since);
 /* Shall an allocation of so many bytes fail without a collection of its own?  Any. */
 bool pace_refuses(size_t size);
+/* Has anybody allocated since the last mark began?  What is in use beside that it found live.  Any. */
+bool pace_taken(void);
 /* Sweeps what the heap's growth since the mark owes, so that the sweep is over before the trigger.  Task. */
 void pace_sweep(void);
 /* Tells the program a level, and those below it, each once a cycle.  False: nobody was told anything.  Task. */

@@ -128,6 +128,14 @@ bool pace_refuses(size_t size)
     return no;
 }
 
+bool pace_taken(void)
+{
+    hal_crit_t c = spin_lock_crit(&gc.pace_lock);
+    bool taken = ld_rlx(&gc.used) > gc.pacer.live - gc.pacer.newborn;
+    spin_unlock_crit(&gc.pace_lock, c);
+    return taken;
+}
+
 void pace_assisted(uint64_t ns)
 {
     amo_add_rlx(&gc.assist_us, (uint32_t)(ns / 1000));

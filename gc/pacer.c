@@ -152,6 +152,7 @@ void pacer_end(struct pacer *p, const struct pacer_cycle *c)
 {
     uint64_t harts_ns = times(c->wall_ns, c->harts);
     p->live = least_of(c->live, p->arena);
+    p->newborn = least_of(c->allocated, p->live);
     p->stacks = c->stacks;
     p->roots = c->roots;
     p->work = c->work;
@@ -189,5 +190,5 @@ void limiter_update(struct limiter *l, uint64_t gc_ns, uint64_t program_ns)
 
 bool pacer_refuses(const struct pacer *p, bool limiting, uint64_t used, uint64_t size)
 {
-    return limiting && add(used, size) > p->limit && p->live > p->limit - p->limit / 8;
+    return limiting && add(used, size) > p->limit && p->live - p->newborn > p->limit - p->limit / 8;
 }

@@ -31,6 +31,7 @@ struct pacer {
 
     /* what the last cycle found */
     uint64_t live;              /* marked, and allocated while it marked */
+    uint64_t newborn;           /* the latter: nobody knows yet what of it is live */
     uint64_t stacks, roots;     /* bytes scanned beside the heap */
     uint64_t work;
 
@@ -85,8 +86,9 @@ struct limiter {
 void limiter_init(struct limiter *l, uint32_t harts);
 void limiter_update(struct limiter *l, uint64_t gc_ns, uint64_t program_ns);
 
-/* Shall an allocation of `size` bytes fail?  When the limiter limits, the heap would pass the limit, and the last cycle left
- * less than an eighth below it, so that more cycles would gain little. */
+/* Shall an allocation of `size` bytes fail?  When the limiter limits, the heap would pass the limit, and the last cycle found
+ * so much live that less than an eighth is left below it, so that more cycles would gain little.  What was allocated while it
+ * marked does not count: where the collector comes late, that may be all of the heap, and garbage. */
 bool pacer_refuses(const struct pacer *p, bool limiting, uint64_t used, uint64_t size);
 
 /* a * num / den, saturated; exact but for the bits that numbers above 32 bits lose. */

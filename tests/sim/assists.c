@@ -11,12 +11,13 @@
 #include "sim.h"
 #include "workload.h"
 
-enum { NODE = HGC_KIND_FIRST, CHAINS_MAX = 3, TASKS_MAX = 10, COMPUTERS = 4, ARENA = 160 * 1024 };
+enum { NODE = HGC_KIND_FIRST, CHAINS_MAX = 3, TASKS_MAX = 10, COMPUTERS = 4, ARENA = 160 * 1024, TIGHT = 64 * 1024 };
 
 struct node { hgc_ref(struct node) next; };
 
 static hgc_ref(struct node) chain[CHAINS_MAX];
 static uint32_t over;                   /* atomic */
+static bool tight;      /* constant: a heap where tasks take from each other what a collection freed; one size, so no waste */
 
 static struct node *make(size_t size)
 {
@@ -31,7 +32,7 @@ static struct node *make(size_t size)
 static void build(unsigned chains, unsigned nodes)
 {
     for (unsigned i = 0; i < nodes; i++) {
-        struct node *p = hgc_alloc(NODE, 64 + 64 * (i / chains % 4));
+        struct node *p = hgc_alloc(NODE, tight ? 256 : 64 + 64 * (i / chains % 4));
         if (!p)
             sim_fail("no memory for an object");
         hgc_set(&p->next, hgc_get(chain[i % chains]));
@@ -43,7 +44,7 @@ static void litters(void *arg)
 {
     unsigned i = (unsigned)(uintptr_t)arg;
     for (unsigned n = 20 + sim_choose(60); n > 0; n--) {
-        struct node *p = make(i % 2 ? 256 : 64 + 64 * sim_choose(2));
+        struct node *p = make(tight || i % 2 ? 256 : 64 + 64 * sim_choose(2));
         if (sim_choose(16) == 0)
             hgc_set(&chain[sim_choose(CHAINS_MAX)], hgc_get(chain[sim_choose(CHAINS_MAX)]));     /* some work for barriers */
         if (sim_choose(32) == 0)
@@ -66,17 +67,29 @@ static void sleeps(void *arg)
         hk_sleep(100000 + sim_choose(100000));   /* not in step with anything */
 }
 
+/* As where a host is too slow: the limiter limits, so nobody assists. */
+static void limit(void)
+{
+    gc.limiter.fill = gc.limiter.capacity;
+    gc.limiter.limiting = true;
+    st_rlx(&gc.limiting, 1);
+}
+
 int assists(void)
 {
     static const uint32_t first[1] = {1};
     static const struct hgc_kind node = {.name = "node", .words = 2, .map = first};
     struct task *t[TASKS_MAX], *other[COMPUTERS];
     unsigned n = 1 + sim_choose(TASKS_MAX), chains = 1 + sim_choose(CHAINS_MAX), others = sim_choose(3) ? sim_choose(3) : COMPUTERS;
-    struct hgc_config config = {.base = hk_mem_alloc(ARENA), .size = ARENA, .period_ns = HGC_PERIOD_OFF,
+    tight = sim_choose(4) == 0;
+    size_t size = tight ? TIGHT : ARENA;
+    struct hgc_config config = {.base = hk_mem_alloc(size), .size = size, .period_ns = HGC_PERIOD_OFF,
                                 .verify = sim_choose(4) == 0, .percent = 20 + 40 * sim_choose(3), .min_trigger = 8192};
     if (hgc_init(&config) | hgc_kind(NODE, &node) | hgc_root_add(chain, sizeof chain))
         sim_fail("the heap does not start");
-    build(chains, 40 + sim_choose(120));
+    build(chains, tight ? 150 : 40 + sim_choose(120));
+    if (tight && sim_choose(2))
+        limit();
     for (unsigned i = 0; i < others; i++)
         if (hk_task_create(&other[i], &(struct hk_task_config){.set_prio = true, .prio = i == 1 ? HK_HIGH : HK_NORMAL},
                            i == 1 ? sleeps : computes, NULL) != HK_OK)

@@ -471,6 +471,10 @@ static void refusals(void **state)
     assert_false(pacer_refuses(&p, false, 790000, 10001));
     p.live = 600000;                    /* a cycle would gain something */
     assert_false(pacer_refuses(&p, true, 790000, 10001));
+    pacer_end(&p, &(struct pacer_cycle){.live = 750000, .allocated = 700000, .work = 50000, .wall_ns = 1, .harts = 1});
+    assert_false(pacer_refuses(&p, true, 790000, 10001));       /* next to nothing of it was there when the cycle began */
+    pacer_end(&p, &(struct pacer_cycle){.live = 750000, .allocated = 10000, .work = 740000, .wall_ns = 1, .harts = 1});
+    assert_true(pacer_refuses(&p, true, 790000, 10001));
 }
 
 /* The sweep is over before the trigger, and not all of it at the first allocation. */
