@@ -70,7 +70,7 @@ struct block {
             uintptr_t skip0_[BIT_WORDS - 1];
             uintptr_t marked;           /* atomic */
             uintptr_t skip1_[BIT_WORDS - 1];
-            uintptr_t cursor;           /* atomic: next slice to scan */
+            uintptr_t cursor;           /* atomic: next slice to scan; its size: none is left */
         } large;
     };
 };

@@ -36,6 +36,7 @@ void *large_take(unsigned kind, size_t size)
     if (gc_is_on()) {
 #ifndef HGC_FAULT_BLACK
         st_rlx(&b->large.marked, 1);
+        st_rlx(&b->large.cursor, bytes);        /* black: there is nothing left to scan */
 #endif
         own_add(&g->black_bytes, bytes);
     }

@@ -401,10 +401,21 @@ static _Noreturn void missed(struct block *b, unsigned cell)
     hk_panic("I10 broken: cycle %u would free a reachable object", (unsigned)gc.cycle);
 }
 
+/* Black or scanned to its end; a touch that was lost would leave it grey. */
+static void check_large(const struct block *b)
+{
+    if (ld_rlx(&b->state) != BLOCK_LARGE || b->kind == HGC_LEAF || !ld_rlx(&b->large.marked))
+        return;
+    if (ld_rlx(&b->large.cursor) < b->large.blocks_or_head << HGC_BLOCK_SHIFT)
+        hk_panic("I10 broken: cycle %u ends with the large object at %p grey", (unsigned)gc.cycle, (void *)block_address(b));
+}
+
 void verify_run(void)
 {
     count_revived();
     reach_all();
+    for (uint32_t i = 0; i < gc.nblocks; i++)
+        check_large(&gc.blocks[i]);
     for (uint32_t i = 0; i < gc.nblocks; i++)
         for (unsigned w = 0; w < BIT_WORDS; w++) {
             uintptr_t lost = table[i].mark[w] & ~ld_rlx(&gc.blocks[i].mark[w]);

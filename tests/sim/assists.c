@@ -13,7 +13,7 @@
 
 enum { NODE = HGC_KIND_FIRST, CHAINS_MAX = 3, TASKS_MAX = 10, COMPUTERS = 4, ARENA = 160 * 1024, TIGHT = 64 * 1024 };
 
-struct node { hgc_ref(struct node) next; };
+struct node { hgc_ref(struct node) next; hgc_ref(void) payload; };
 
 static hgc_ref(struct node) chain[CHAINS_MAX];
 static uint32_t over;                   /* atomic */
@@ -37,6 +37,8 @@ static void build(unsigned chains, unsigned nodes)
             sim_fail("no memory for an object");
         hgc_set(&p->next, hgc_get(chain[i % chains]));
         hgc_set(&chain[i % chains], p);
+        if (!tight && i % 32 == 31)     /* marked in one go: so much credit pays many */
+            hgc_set(&p->payload, hgc_alloc(HGC_LEAF, 8000));
     }
 }
 
@@ -77,8 +79,8 @@ static void limit(void)
 
 int assists(void)
 {
-    static const uint32_t first[1] = {1};
-    static const struct hgc_kind node = {.name = "node", .words = 2, .map = first};
+    static const uint32_t map[1] = {3};
+    static const struct hgc_kind node = {.name = "node", .words = 2, .map = map};
     struct task *t[TASKS_MAX], *other[COMPUTERS];
     unsigned n = 1 + sim_choose(TASKS_MAX), chains = 1 + sim_choose(CHAINS_MAX), others = sim_choose(3) ? sim_choose(3) : COMPUTERS;
     tight = sim_choose(4) == 0;

@@ -305,6 +305,19 @@ static void until_scanned(void)
         hk_yield();
 }
 
+/* What a pin gives back in a mark is marked from then on: the job that marks pins may come too late for it. */
+static void unpin(int i)
+{
+    struct object o;
+    hal_crit_t c = hal_crit_enter();
+    void *p = hgc_pinned(i);
+    hgc_unpin(i);
+    bool lost = gc_is_on() && find_object((uintptr_t)p, &o) && !object_marked(&o);
+    hal_crit_exit(c);
+    if (lost)
+        sim_fail("I10: the object at %p was given back by a pin in a mark, and is not marked", p);
+}
+
 /* The pin alone holds it for a while; then a stack does, that may have been scanned before. */
 static __attribute__((noinline)) void pin(struct mutator *m, unsigned a)
 {
@@ -325,7 +338,7 @@ static __attribute__((noinline)) void pin(struct mutator *m, unsigned a)
         if (!m->local[a] || check(m->local[a]) != n)
             sim_fail("pin %d is not object %u", i, n);
         truth_drop(n);
-        hgc_unpin(i);
+        unpin(i);
         hk_yield();
     }
     while (fillers > 0)
