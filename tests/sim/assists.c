@@ -37,8 +37,8 @@ static void build(unsigned chains, unsigned nodes)
             sim_fail("no memory for an object");
         hgc_set(&p->next, hgc_get(chain[i % chains]));
         hgc_set(&chain[i % chains], p);
-        if (!tight && i % 32 == 31)     /* marked in one go: so much credit pays many */
-            hgc_set(&p->payload, hgc_alloc(HGC_LEAF, 8000));
+        if (!tight && i < chains)       /* the chain's end; marked in one go, last: so much credit pays many */
+            hgc_set(&p->payload, hgc_alloc(HGC_LEAF, 16000));
     }
 }
 
