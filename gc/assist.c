@@ -108,8 +108,10 @@ static void wait_for_pay(uintptr_t work)
         pay_some();
     }
     spin_unlock_crit(&lock, c);
-    if (on)
+    if (on) {
+        worker_hurry();
         hk_sem_wait(&p.paid, HK_FOREVER);
+    }
     hk_assert(p.got <= work);
 }
 
@@ -195,7 +197,7 @@ static uintptr_t mark_for(uintptr_t work, bool *dry)
     pace_assisted(ns);
     root_wipe_below();
     if (gc_is_on() && cycle_quiet())
-        hart_kick(hk_hart());           /* it was the last with work: a worker ends the mark */
+        worker_call();                  /* it was the last with work: a worker ends the mark */
     return done;
 }
 

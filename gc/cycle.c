@@ -9,10 +9,14 @@
 
 uint32_t hgc_phase __attribute__((section(".sdata.hgc_phase"))) = GC_OFF;
 
+bool cycle_wanted(void)
+{
+    return !gc_is_on() && (ld_rlx(&gc.used) > ld_rlx(&gc.trigger) || ld_rlx(&gc.period_due));
+}
+
 bool cycle_due(void)
 {
-    return ld_rlx(&gc.automatic) && !gc_is_on()
-        && (ld_rlx(&gc.used) > ld_rlx(&gc.trigger) || ld_rlx(&gc.period_due));
+    return ld_rlx(&gc.automatic) && cycle_wanted();
 }
 
 bool cycle_quiet(void)
@@ -35,7 +39,7 @@ static void prepare(struct hart *h, void *arg)
     g->marked_bytes = g->marked_objects = g->black_bytes = 0;
     g->scan_heap = g->scan_stacks = g->stack_bytes = g->scan_roots = g->leaf_bytes = 0;
     memset(g->mode_ns, 0, sizeof(g->mode_ns));
-    g->assist_ns = 0;
+    g->assist_ns = g->step_ns = 0;
     g->gives_way = false;
     g->cycle_ns = hal_time_ns();
     g->restarts_at = hal_restarts(h->index);
@@ -45,7 +49,7 @@ static void prepare(struct hart *h, void *arg)
     isr_prepare(g);
 }
 
-static void begin(enum hgc_mode mode, bool forced)
+static void begin(enum hgc_mode mode, bool forced, bool stepped)
 {
     gc.times.start_ns = hal_time_ns();
     hk_assert(!markq_any());            /* a worker of the last cycle may still be counted active: it finds nothing */
@@ -62,7 +66,7 @@ static void begin(enum hgc_mode mode, bool forced)
     gc.mode = mode;
     if (mode >= HGC_FORCE)
         sched_gate(true);
-    worker_prepare(mode >= HGC_FORCE);
+    worker_prepare(stepped);
     assist_begin();
     pace_begin();
     special_begin();
@@ -78,18 +82,28 @@ static void begin(enum hgc_mode mode, bool forced)
     world_start();
 }
 
-void cycle_start(enum hgc_mode mode, bool forced, uint32_t after)
+static void start(enum hgc_mode mode, bool forced, uint32_t after, bool stepped)
 {
     static const enum hgc_mode configured[] = {HGC_START, HGC_FORCE, HGC_FORCE_BLOCK};
     if (mode < configured[gc.cfg.stoptheworld])
         mode = configured[gc.cfg.stoptheworld];
     hk_mutex_lock(&gc.start_lock);
-    if (!gc_is_on() && (forced ? ld_rlx(&gc.cycle) == after : cycle_due())) {
+    if (!gc_is_on() && (forced ? ld_rlx(&gc.cycle) == after : stepped ? cycle_wanted() : cycle_due())) {
         sweep_finish();
         finalizer_ensure();
-        begin(mode, forced);
+        begin(mode, forced, stepped);
     }
     hk_mutex_unlock(&gc.start_lock);
+}
+
+void cycle_start(enum hgc_mode mode, bool forced, uint32_t after)
+{
+    start(mode, forced, after, false);
+}
+
+void cycle_start_stepped(bool forced, uint32_t after)
+{
+    start(HGC_START, forced, after, true);
 }
 
 /* ---- end --------------------------------------------------------------------------------------------------------- */
@@ -182,14 +196,17 @@ void cycle_try_end(void)
 /* Until cycle n, which has begun, has finished. */
 void cycle_wait(uint32_t n)
 {
-    while ((int32_t)(ld_acq(&gc.finished) - n) < 0)     /* [L-none: written in a stop, so L-stop.resume orders it] */
+    while ((int32_t)(ld_acq(&gc.finished) - n) < 0) {   /* [L-none: written in a stop, so L-stop.resume orders it] */
+        worker_hurry();
         hk_event_wait(&gc.done[n & 1], HK_FOREVER);
+    }
 }
 
 int hgc_collect(enum hgc_mode mode)
 {
     if (mode == HGC_START) {
         cycle_start(mode, true, ld_rlx(&gc.cycle));
+        worker_hurry();                 /* steps may drive the one that ran */
         return HGC_OK;
     }
     if ((unsigned)mode > HGC_FORCE_BLOCK)

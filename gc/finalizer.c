@@ -23,6 +23,7 @@ void finalizer_queue(struct special *s)
         st_rlx(&gc_special.queue, s);
     gc_special.queue_last = s;
     own_add(&gc_special.pending, 1);
+    own_add(ld_rlx(&s->type) == SPECIAL_FINALIZER ? &gc_special.finalizers_queued : &gc_special.cleanups_queued, 1);
     st_rlx(&gc_special.queued, 1);
 }
 

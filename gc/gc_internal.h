@@ -127,9 +127,12 @@ struct gc {
     uint32_t terminating;       /* atomic: 1 + hart whose worker tries to end the mark; 0: none does */
     uint32_t active;            /* atomic: drains that may hold a block, a slice or a claim */
     enum hgc_mode mode;         /* of the cycle that runs; world stopped */
-    uint32_t dedicated;         /* atomic: dedicated workers that are missing */
-    uint32_t seats;             /* world stopped: dedicated workers of this cycle; when a mark ends all are given back */
-    unsigned fraction;          /* of each hart's time for its fractional worker, in 1/1024; world stopped */
+    uint32_t dedicated;         /* atomic: dedicated workers that are missing; as a signed number */
+    uint32_t seats;             /* role_lock, or world stopped: how many there shall be; when a mark ends all are given back */
+    uint32_t fraction;          /* atomic; role_lock: of each hart's time for its fractional worker, in 1/1024 */
+    uint32_t stepped;           /* atomic; role_lock: hgc_step drives this mark, no worker has a share in it; see worker.c */
+    uint32_t errands;           /* atomic: a worker takes a claimed task although it has no share left */
+    struct spinlock role_lock;  /* roles of harts are written under it */
     uintptr_t used;             /* atomic: see hgc_stats.heap_used */
     uintptr_t peak;             /* atomic, racy: a figure */
     uintptr_t live;             /* atomic; written with the world stopped */
@@ -153,6 +156,7 @@ struct gc {
     uint32_t assist_ratio;      /* atomic: work per byte, PACER_SHIFT fractional bits */
     uintptr_t revise_at;        /* atomic: bytes in use from which on it is out of date */
     uint32_t limiting;          /* atomic: the limiter's answer */
+    uint32_t limiter_cycle;     /* atomic: the last cycle in or after which it said yes */
     uint32_t chances;           /* atomic: rungs of alloc.c that had their collection while it limits */
     uintptr_t sweep_from;       /* atomic: bytes in use when the sweep was paced */
     uintptr_t sweep_step;       /* atomic: bytes allocated per block swept, since then */
@@ -279,9 +283,11 @@ struct gc_hart {
     struct hk_sem isr_wake;
 
     /* of this cycle; owner hart, read in the stop */
-    uint64_t mode_ns[WORKER_MODES], assist_ns;
+    uint64_t mode_ns[WORKER_MODES], assist_ns, step_ns;
     uint64_t cycle_ns, drain_from;      /* when the mark began; when the worker's drain began */
     enum worker_mode mode;              /* of the drain that runs */
+    uint32_t role;                      /* atomic: enum hgc_role; gc.role_lock */
+    bool seat;                          /* its drain is one of those that gc.dedicated counts */
     bool asked_idle;                    /* the scheduler asked for the worker because it had nothing else */
     bool gives_way;                     /* a dedicated worker stopped for tasks that can run nowhere else */
     uintptr_t marked_bytes;             /* atomic, owner: small and large objects marked one by one */
@@ -299,7 +305,8 @@ struct gc_hart {
     uint32_t looked_up;                 /* ephemerons, by marks */
     uint32_t restarts_mark, restarts_at;
     uint32_t mode_rest[WORKER_MODES];   /* ns that are no whole microsecond yet */
-    uintptr_t mode_us[WORKER_MODES], assist_us;     /* all cycles; RV32: wraps after 71 minutes of marking */
+    uintptr_t mode_us[WORKER_MODES], assist_us, step_us;    /* all cycles; RV32: wraps after 71 minutes of marking */
+    uint32_t tiny_made;                 /* tiny objects */
 };
 _Static_assert(sizeof(struct gc_hart) <= HART_GC_SIZE,
                "struct gc_hart is larger than HART_GC_SIZE: raise it, or lower HGC_KINDS or HGC_BLOCK_SHIFT");
@@ -469,7 +476,17 @@ bool leak_end(void);
 void worker_init(void);
 struct task *worker_pick(struct hart *h, bool idle);
 /* How many workers are dedicated in the cycle that begins, and what share the others have.  World stopped. */
-void worker_prepare(bool stopped_mode);
+void worker_prepare(bool stepped);
+/* Of `harts`, of which some are given to marking and some kept free: how many of the others have a dedicated worker, and what
+ * part of their time (in 1/1024) their fractional workers get, so that together it is a quarter. */
+struct worker_shares { unsigned dedicated, fraction; };
+struct worker_shares worker_shares(unsigned harts, unsigned given, unsigned kept_free);
+/* The caller is going to wait for the mark: if steps drive it, workers get their shares.  Any. */
+void worker_hurry(void);
+/* The worker of this hart is looked at now, or where it is kept free, of another.  Any. */
+void worker_call(void);
+/* The roles that the settings name. */
+void worker_roles(uint64_t mark, uint64_t kept_free);
 
 /* A drain: pinned, and counted in gc.active from before it takes work until after it leaves, so "quiet" (nothing queued, no
  * drain, no job) means that nobody can still find work. */
@@ -549,7 +566,7 @@ struct gc_special {
     struct { void (*clear)(void *arg); void *arg; } pools[HGC_POOLS];   /* lock */
 
     /* figures; lock */
-    uintptr_t finalizers, cleanups, cleared, pending;
+    uintptr_t finalizers, cleanups, cleared, pending, finalizers_queued, cleanups_queued;
 };
 extern struct gc_special gc_special;
 
@@ -610,8 +627,12 @@ void finalizer_ensure(void);            /* the task that runs them is there; tas
 bool cycle_quiet(void);
 /* Starts a cycle unless one runs.  `after`: only if no more than that many have begun; otherwise somebody did. Task. */
 void cycle_start(enum hgc_mode mode, bool forced, uint32_t after);
+/* The same for one that steps drive; not `forced`: only if the pacer wants one. */
+void cycle_start_stepped(bool forced, uint32_t after);
 /* Is it time for one?  Any. */
 bool cycle_due(void);
+/* The same, whether or not cycles may start by themselves. */
+bool cycle_wanted(void);
 void cycle_try_end(void);
 void cycle_wait(uint32_t n);
 

@@ -105,10 +105,13 @@ struct hgc_config {
                                    the arena (RV32 1/16); a missed object is a panic that names the path to it */
     unsigned stress;            /* start a cycle every this many allocations; every allocation takes the slow path; 0: off */
     bool own_finalizers;        /* no task of the collector's runs finalizers and cleanups: the program calls hgc_finalize */
-    bool no_auto;               /* never start a cycle by itself: only hgc_collect does, and running out of memory */
+    bool no_auto;               /* never start a cycle by itself: only hgc_collect, hgc_step and hgc_idle do, and running
+                                   out of memory */
     unsigned stoptheworld;      /* 0: concurrent; 1: the program stands still while marking runs; 2: and while sweeping runs */
     bool clobber;               /* fill what is freed with HGC_CLOBBER as it is swept: one who still uses it is found out.
                                    Costs a store a word that is freed; a small block's in one critical section */
+    uint64_t mark_harts;        /* bit i: hart i has HGC_ROLE_MARK; see hgc_hart_role */
+    uint64_t free_harts;        /* bit i: hart i has HGC_ROLE_FREE; not all of them */
     bool no_bootargs;           /* do not look at the boot arguments */
 };
 
@@ -124,7 +127,8 @@ int hgc_init(const struct hgc_config *config);
  * commas; the last of a name counts, and what comes after a word "--" is not looked at:
  *     gctrace=0|1   verify=0|1   clobber=0|1   noauto=0|1   stoptheworld=0|1|2
  *     stress=n      percent=1 .. 10000         mintrigger=size             limit=size
- * A size is a number, or one with K, M or G.  0 is the field's default, where that is allowed.  HGC_EINVAL: a word is wrong;
+ *     markharts=n+n+...    freeharts=n+n+...
+ * A size is a number, or one with K, M or G; the last two take numbers of harts.  0 is the others' default, where that is allowed.  HGC_EINVAL: a word is wrong;
  * then *c is as it was, and `error` has the n characters at most that name the word and say what is allowed
  * (HGC_SETTINGS_ERROR suffice).  Any context. */
 int hgc_settings(struct hgc_config *c, const char *text, char *error, size_t n);
@@ -447,6 +451,57 @@ struct hgc_leak {
 unsigned hgc_leaks(void (*fn)(const struct hgc_leak *leak, void *arg), void *arg);
 /* Turns automatic cycles off and on again. Returns the old setting.  Any context. */
 bool hgc_set_auto(bool on);
+
+/* ---- collecting in steps ----------------------------------------------------------------------------------------- */
+
+/* For a program that says itself when the collector works: hgc_set_auto(false) or `no_auto`, and steps in its main loop.  No
+ * worker has a share in a mark that steps drive: beside them, harts that sleep mark, and those given to marking; a task that
+ * allocates pays as ever.  Once a task waits for such a mark (hgc_collect, or because memory is short) it goes on as any
+ * other, with workers.  Steps may be made in several tasks at a time, and while others collect: then they help. */
+enum hgc_step_how {
+    HGC_STEP_US = 0,            /* the budget is microseconds, of the machine's timer */
+    HGC_STEP_INSTRUCTIONS = 1,  /* it is instructions, by an estimate; see below */
+    HGC_STEP_CYCLE = 2,         /* begins a cycle even if none is due, unless one is going on, its sweep included.  So
+                                   `while (hgc_step(n, HGC_STEP_CYCLE) <= 0);` does a whole one, or the rest of one */
+};
+/* Does what the collector has to do, for as long as `budget` lasts: sweep; begin a cycle if one is due by the heap's trigger or
+ * by time; mark; end the mark.  Returns what is left of the budget.  More than 0: there is nothing to do now (the cycle, if
+ * one ran, is over and swept, or other harts are at the last of it).  0 or less: there may be more.
+ * A call with a budget above 0 does one piece at least, if there is one, so any sequence of calls comes to an end of the
+ * cycle.  A piece is not divided, so the budget is overrun by one at most: the grey objects of a block of 4 KiB, 32 KiB of a
+ * large object, one with a trace function as a whole; the used part of one task's stack; one range of roots; a block's sweep;
+ * or a stop, which begins or ends a cycle, with the wait for all harts.  Time in which the task was preempted counts, too: give
+ * it a priority above that of the others if that matters.  In the stopped modes a step that begins a cycle comes back after
+ * its mark, unless the task is one of the system.
+ * Instructions are estimated: 10 for each byte searched for references, 150 for each object marked, 100 for each piece of
+ * marking, 220 for each block swept, 5000 for a stop.  So the same budget buys the same work in each run and on each machine,
+ * and neither handlers nor other tasks count.  On rv64gc marking costs 0.7 times its estimate where one word of 8 is a
+ * reference, 1.4 times where all are, 2.3 times in ambiguous objects that are full of them; sweeping, 1.0 times.  A piece
+ * of 32 KiB of references to objects not marked yet is the largest, with about a million.
+ * A wrong `how` does nothing and returns the budget.  Task. */
+int64_t hgc_step(int64_t budget, unsigned how);
+/* "I have nothing to do until `deadline_ns`" (of hk_now): the same work, in pieces, until then; a cycle is begun if it is due.
+ * True: a step would find more to do.  False: there is nothing for this task to do, so it may sleep.  A main loop that waits
+ * for events looks at them between short deadlines.  Overruns, and task: as above. */
+bool hgc_idle(uint64_t deadline_ns);
+
+/* ---- harts for marking, and harts without it --------------------------------------------------------------------- */
+
+enum hgc_role {
+    HGC_ROLE_NORMAL,            /* as the scheduler chooses */
+    HGC_ROLE_MARK,              /* given to marking: its worker goes before all tasks while there is something to mark, bound
+                                   ones too, and counts toward the quarter of the harts' time; tasks run there otherwise */
+    HGC_ROLE_FREE,              /* kept free of it: no mark worker runs there, in the stopped modes neither, and no tick for
+                                   their sake.  Its tasks' stacks are scanned by other harts, for which they leave theirs for a
+                                   moment; stops of the world hold it up as all; its tasks pay for what they allocate */
+};
+/* Gives a hart another role, and returns the one it had.  In a mark that runs, workers follow within a piece of marking or,
+ * where they have to come, a tick.  HGC_EINVAL: no such hart or role, or no hart would be left to mark.  Any context, after
+ * hgc_init. */
+int hgc_hart_role(unsigned hart, enum hgc_role role);
+
+/* ---- settings at run time ---------------------------------------------------------------------------------------- */
+
 /* Sets config.percent while the program runs, as Go's SetGCPercent; 0: the default; more than 10000 counts as that many;
  * HGC_PERCENT_OFF.  Goal, trigger, assists and sweep follow at once.  Returns the old setting.  Task, also in critical
  * and pinned sections.  Cost: a few divisions with interrupts off. */
@@ -496,7 +551,7 @@ struct hgc_stats {
     uint64_t free_bytes, free_objects;
     uint64_t alloc_by_size[HGC_SIZE_BUCKETS], free_by_size[HGC_SIZE_BUCKETS];   /* objects */
     uint64_t objects_now;       /* live, or dead and not swept yet */
-    uint64_t tiny_objects;      /* that share a cell; these are not in alloc_objects.  Not counted so far: 0 */
+    uint64_t tiny_objects;      /* of hgc_new_tiny that share cells; alloc_objects has the cells */
     uint64_t allocs_failed;     /* NULLs returned */
 
     /* the mark of the last cycle */
@@ -517,18 +572,19 @@ struct hgc_stats {
     uint64_t blocks_free;
     uint64_t stack_size;        /* of a new task whose creator names none */
 
-    /* time in ns since boot, summed over harts: total is gc, idle and user; gc is mark, assist and pause */
+    /* time in ns since boot, summed over harts: total is gc, idle and user; gc is mark, assist, step and pause */
     uint64_t cpu_dedicated_ns, cpu_fractional_ns, cpu_idle_mark_ns;     /* mark_ns by the mode of the worker */
     uint64_t mark_ns;           /* mark workers */
     uint64_t mark_wall_ns;      /* length of all marks, not times harts */
     uint64_t cpu_assist_ns;     /* tasks that marked to be allowed to allocate */
+    uint64_t cpu_step_ns;       /* tasks that marked in hgc_step and hgc_idle */
     uint64_t cpu_pause_ns;      /* pause_total_ns times harts */
     uint64_t cpu_gc_ns;
     uint64_t cpu_idle_ns;       /* harts asleep */
     uint64_t cpu_user_ns;       /* the rest: tasks, handlers, the kernel, the sweep */
     uint64_t cpu_total_ns;
     uint64_t harts;
-    uint64_t limiter_last_cycle;        /* the last cycle in which the limiter of the collector's time was on; 0: none */
+    uint64_t limiter_last_cycle;        /* the last cycle during or after which the limiter was on; 0: none */
 
     /* stops of the world; the work of verify mode is left out.  A stop is requested, then it is stopping until all harts have
      * acknowledged, then the world is stopped. */
@@ -548,10 +604,10 @@ struct hgc_stats {
     uint64_t isr_taken;         /* cells that hgc_isr_new handed out */
     uint64_t isr_empty;         /* NULLs that it returned */
 
-    /* specials: not filled so far, 0; hgc_special_stats has them */
-    uint64_t finalizers_queued, finalizers_executed;
+    /* specials; hgc_special_stats has more */
+    uint64_t finalizers_queued, finalizers_executed;    /* the object was found dead; taken to be run */
     uint64_t cleanups_queued, cleanups_executed;
-    uint64_t weak_cleared;
+    uint64_t weak_cleared;      /* weak references and ephemerons whose object was found dead */
 };
 /* Fills *s.  The figures are read one after another, not at one instant; sums of them hold when nobody allocates.  Any
  * context; cost: some hundred loads a hart. */
@@ -574,6 +630,7 @@ struct hgc_hart_stats {
     uint64_t shades, slow_sets, steals, restarts, blocks_scanned, worker_ns;
     uint64_t dedicated_ns, fractional_ns, idle_ns;      /* worker_ns by mode */
     uint64_t assist_ns;         /* marking by tasks that allocate */
+    uint64_t step_ns;           /* by tasks in hgc_step and hgc_idle */
 };
 void hgc_hart_stats(unsigned hart, struct hgc_hart_stats *s);
 /* Is a mark phase on?  Any context; the answer may be old at once. */

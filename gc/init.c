@@ -110,6 +110,7 @@ int hgc_init(const struct hgc_config *config)
     for (unsigned i = 0; i < IDS; i++)
         gc.partial[i].head = NO_BLOCK;
     worker_init();
+    worker_roles(gc.cfg.mark_harts, gc.cfg.free_harts);
     task_hooks_set(&hooks);
     sweep_init();
     pace_init();

@@ -66,6 +66,7 @@ static const struct row rows[] = {
     FIGURE(mark_ns, "/cpu/classes/gc/mark/workers:ns"),
     FIGURE(mark_wall_ns, "/gc/mark/wall:ns"),
     FIGURE(cpu_assist_ns, "/cpu/classes/gc/mark/assist:ns"),
+    FIGURE(cpu_step_ns, "/cpu/classes/gc/mark/step:ns"),
     FIGURE(cpu_pause_ns, "/cpu/classes/gc/pause:ns"),
     FIGURE(cpu_gc_ns, "/cpu/classes/gc/total:ns"),
     FIGURE(cpu_idle_ns, "/cpu/classes/idle:ns"),

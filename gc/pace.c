@@ -108,9 +108,10 @@ static void limiter_look(void)
         limiter_init(&gc.limiter, hal_hart_count());
     else
         limiter_update(&gc.limiter, (gc_us < all ? gc_us : all) * 1000, (uint64_t)over(tasks, assist) * 1000);
-    if (gc.limiter.limiting)
+    if (gc.limiter.limiting) {
         amo_or_rlx(&gc.pressure_due, 1u << HGC_PRESSURE_HARD);
-    else
+        st_rlx(&gc.limiter_cycle, ld_rlx(&gc.cycle));
+    } else
         st_rlx(&gc.chances, 0);
     st_rlx(&gc.limiting, gc.limiter.limiting);
 }
@@ -222,7 +223,7 @@ void pace_end(uint64_t marked_until)
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         struct gc_hart *g = gc_of(hal_hart(i));
         c.stacks += g->stack_bytes;
-        c.mark_ns += g->assist_ns;
+        c.mark_ns += g->assist_ns + g->step_ns;
         for (unsigned mode = WORKER_NONE + 1; mode < WORKER_MODES; mode++)
             c.mark_ns += g->mode_ns[mode];
     }

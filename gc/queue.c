@@ -15,7 +15,7 @@ void markq_push(struct block *b)
     struct gc_hart *g = gc_self();
     /* [L-markq-reuse.acq] */
     uint32_t tail = ld_rlx(&g->tail), head = ld_acq(&g->head);     /* acq: the slot was read before head moved */
-    bool first = tail == head;
+    bool wake = tail == head || ld_rlx(&hal_self()->kept_free);     /* else who took the wake, or this hart, looks again */
     if (tail - head < QUEUE_SIZE) {
         st_rlx(&g->queue[tail % QUEUE_SIZE], block_index(b));
         st_rel(&g->tail, tail + 1);     /* item before tail; partner: ld_acq tail in take_from [L-markq.rel] */
@@ -24,11 +24,11 @@ void markq_push(struct block *b)
         b->next = gc.overflow;
         st_rlx(&gc.overflow, block_index(b));
         spin_unlock(&gc.overflow_lock);
-        first = true;
+        wake = true;
     }
     hal_crit_exit(c);
-    if (first)
-        hart_wake_one();                /* it has the store-load fence against a hart that is going to sleep */
+    if (wake)
+        hart_wake_helper();             /* it has the store-load fence against a hart that is going to sleep */
 }
 
 static struct block *take_from(struct gc_hart *g)

@@ -116,7 +116,7 @@ void root_again(void)
     st_rlx(&gc.jobs_again, 1);
     st_rlx(&gc.jobs_open, gc.jobs);
     st_rel(&gc.job_next, 0);            /* partner: the branch before amo_add_rel jobs_open [L-jobs-again.rel] */
-    hart_wake_one();
+    hart_wake_helper();
 }
 
 bool root_any(void)
@@ -192,14 +192,16 @@ void root_claimed(struct task *t)
     t->gc_next = gc.claimed;
     st_rlx(&gc.claimed, t);
     spin_unlock(&gc.claimed_lock);
-    hart_wake_one();
+    hart_wake_helper();
+    if (ld_rlx(&gc.errands))
+        worker_call();                  /* no worker of those that run may have a share left */
 }
 
 void root_died(struct task *t)
 {
     if (ld_rlx(&t->claim_want)) {
         amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
-        hart_wake_one();                /* it may have been the last thing open */
+        hart_wake_helper();             /* it may have been the last thing open */
     }
 }
 

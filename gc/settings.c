@@ -7,7 +7,7 @@
 #include "gc/gc_internal.h"
 #include "kernel/args.h"
 
-enum type { SWITCH, NUMBER, SIZE, KERNELS };
+enum type { SWITCH, NUMBER, SIZE, HARTS, KERNELS };
 
 struct setting {
     const char *name;
@@ -29,6 +29,8 @@ static const struct setting settings[] = {
     { "percent", NUMBER, 1, PACE_PERCENT_MAX, true, FIELD(percent), HGC_PERCENT_OFF },
     { "mintrigger", SIZE, 0, SIZE_MAX, true, FIELD(min_trigger), 0 },
     { "limit", SIZE, HGC_ARENA_MIN, SIZE_MAX, true, FIELD(limit), 0 },
+    { "markharts", HARTS, 0, HK_MAX_HARTS - 1, true, FIELD(mark_harts), 0 },
+    { "freeharts", HARTS, 0, HK_MAX_HARTS - 1, true, FIELD(free_harts), 0 },
     { "harts", KERNELS, 1, HK_MAX_HARTS, false, 0, 0 },
 };
 enum { SETTINGS = sizeof settings / sizeof *settings };
@@ -42,11 +44,15 @@ static void put(struct hgc_config *c, const struct setting *s, uint64_t v)
         *(unsigned *)field = (unsigned)v;
     else if (s->type == SIZE)
         *(size_t *)field = (size_t)v;
+    else if (s->type == HARTS)
+        *(uint64_t *)field = v;
 }
 
 static uint64_t get(const struct hgc_config *c, const struct setting *s)
 {
     const void *field = (const char *)c + s->offset;
+    if (s->type == HARTS)
+        return *(const uint64_t *)field;
     return s->type == SWITCH ? *(const bool *)field : s->type == NUMBER ? *(const unsigned *)field : *(const size_t *)field;
 }
 
@@ -66,6 +72,9 @@ static void wants(const struct setting *s, const char *word, int length, char *e
         hk_snprintf(most, sizeof most, " to %u", (unsigned)s->most);
     if (s->type == SWITCH)
         hk_snprintf(error, n, "%.*s: wants %s=0 or %s=1", length, word, s->name, s->name);
+    else if (s->type == HARTS)
+        hk_snprintf(error, n, "%.*s: wants %s=n or %s=n+n+..., numbers of harts from 0 to %u", length, word, s->name, s->name,
+                    (unsigned)s->most);
     else if (s->type == SIZE)
         hk_snprintf(error, n, "%.*s: wants %s=size, %sa number from %llu on, or one with K, M or G", length, word, s->name,
                     or_zero, (unsigned long long)s->least);
@@ -82,6 +91,32 @@ static void unknown(const struct args_word *w, char *error, size_t n)
         at += hk_snprintf(error + at, n - (size_t)at, " %s=", settings[i].name);
 }
 
+/* Numbers of harts, with '+' between them, as a mask. */
+static bool harts(const struct args_word *w, uint64_t most, uint64_t *mask)
+{
+    struct args_word one = { .value = w->value };
+    const char *end = w->value + w->value_length;
+    uint64_t hart;
+    *mask = 0;
+    for (;;) {
+        for (one.value_length = 0; one.value + one.value_length < end && one.value[one.value_length] != '+';)
+            one.value_length++;
+        if (!args_number(&one, false, most, &hart))
+            return false;
+        *mask |= (uint64_t)1 << hart;
+        if (one.value + one.value_length == end)
+            return true;
+        one.value += one.value_length + 1;
+    }
+}
+
+static bool value_of(const struct setting *s, const struct args_word *w, uint64_t *v)
+{
+    if (!w->value)
+        return false;
+    return s->type == HARTS ? harts(w, s->most, v) : args_number(w, s->type == SIZE, s->most, v) && in_range(s, *v);
+}
+
 static bool take(struct hgc_config *c, const struct args_word *w, bool boot, char *error, size_t n)
 {
     const struct setting *s = settings;
@@ -96,7 +131,7 @@ static bool take(struct hgc_config *c, const struct args_word *w, bool boot, cha
         hk_snprintf(error, n, "%s=: the kernel takes it, and from the boot arguments only", s->name);
         return false;
     }
-    if (!w->value || !args_number(w, s->type == SIZE, s->most, &v) || !in_range(s, v)) {
+    if (!value_of(s, w, &v)) {
         wants(s, w->text, (int)w->length, error, n);
         return false;
     }
@@ -124,12 +159,29 @@ int settings_boot(struct hgc_config *c, const char *text, char *error, size_t n)
     return parse(c, text, true, error, n);
 }
 
+/* The harts are there, and somebody marks. */
+static bool roles_valid(const struct hgc_config *c, char *error, size_t n)
+{
+    unsigned harts = hal_hart_count();
+    uint64_t there = harts < 64 ? ((uint64_t)1 << harts) - 1 : UINT64_MAX, named = c->mark_harts | c->free_harts;
+    if (c->mark_harts & c->free_harts)
+        hk_snprintf(error, n, "markharts=, freeharts=: name the same hart");
+    else if (named & ~there)
+        hk_snprintf(error, n, "%s=: names a hart that is not there; this machine has %u",
+                    c->mark_harts & ~there ? "markharts" : "freeharts", harts);
+    else if (c->free_harts == there)
+        hk_snprintf(error, n, "freeharts=: leaves no hart that marks");
+    else
+        return true;
+    return false;
+}
+
 bool settings_valid(const struct hgc_config *c, char *error, size_t n)
 {
     for (const struct setting *s = settings; s < settings + SETTINGS; s++) {
         char word[48];
         uint64_t v = s->type == KERNELS ? s->least : get(c, s);
-        if (in_range(s, v) || (s->in_struct && v == s->in_struct))
+        if (s->type == HARTS || in_range(s, v) || (s->in_struct && v == s->in_struct))
             continue;
         int length = hk_snprintf(word, sizeof word, "%s=%llu", s->name, (unsigned long long)v);
         wants(s, word, length, error, n);
@@ -147,5 +199,5 @@ bool settings_valid(const struct hgc_config *c, char *error, size_t n)
         hk_snprintf(error, n, "period_ns=%llu: is shorter than a millisecond, or too long to count", (unsigned long long)c->period_ns);
         return false;
     }
-    return true;
+    return !(c->mark_harts | c->free_harts) || roles_valid(c, error, n);
 }

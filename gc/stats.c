@@ -71,12 +71,14 @@ static void fill_cycles(struct hgc_stats *s)
 static void fill_allocation(struct hgc_stats *s)
 {
     s->allocs_failed = ld_rlx(&gc.failed);
+    s->limiter_last_cycle = ld_rlx(&gc.limiter_cycle);
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         struct gc_hart *g = gc_of(hal_hart(i));
         for (unsigned k = 0; k < HGC_CLASSES; k++) {
             s->alloc_by_size[k] += ld_rlx(&g->alloc_cells[k]);
             s->free_by_size[k] += ld_rlx(&g->free_cells[k]);
         }
+        s->tiny_objects += ld_rlx(&g->tiny_made);
         s->alloc_by_size[HGC_CLASSES] += ld_rlx(&g->alloc_large);
         s->free_by_size[HGC_CLASSES] += ld_rlx(&g->free_large);
         s->alloc_bytes += (uint64_t)ld_rlx(&g->alloc_blocks) << HGC_BLOCK_SHIFT;
@@ -147,10 +149,11 @@ static void fill_work(struct hgc_stats *s)
         s->cpu_fractional_ns += mode_ns(g, WORKER_FRACTIONAL);
         s->cpu_idle_mark_ns += mode_ns(g, WORKER_IDLE);
         s->cpu_assist_ns += (uint64_t)ld_rlx(&g->assist_us) * 1000;
+        s->cpu_step_ns += (uint64_t)ld_rlx(&g->step_us) * 1000;
         s->cpu_idle_ns += hart_idle_ns(i);
     }
     s->cpu_pause_ns = gc.pause_total * s->harts;
-    s->cpu_gc_ns = s->mark_ns + s->cpu_assist_ns + s->cpu_pause_ns;
+    s->cpu_gc_ns = s->mark_ns + s->cpu_assist_ns + s->cpu_step_ns + s->cpu_pause_ns;
     s->cpu_total_ns = hal_time_ns() * s->harts;
     s->cpu_user_ns = less(s->cpu_total_ns, s->cpu_gc_ns + s->cpu_idle_ns);
 }
@@ -168,6 +171,15 @@ static void fill_stops(struct hgc_stats *s)
     memcpy(s->both_hist, gc.both_hist, sizeof(s->both_hist));
 }
 
+static void fill_specials(struct hgc_stats *s)
+{
+    s->finalizers_queued = ld_rlx(&gc_special.finalizers_queued);
+    s->finalizers_executed = ld_rlx(&gc_special.finalizers);
+    s->cleanups_queued = ld_rlx(&gc_special.cleanups_queued);
+    s->cleanups_executed = ld_rlx(&gc_special.cleanups);
+    s->weak_cleared = ld_rlx(&gc_special.cleared);
+}
+
 void hgc_stats(struct hgc_stats *s)
 {
     memset(s, 0, sizeof(*s));
@@ -176,6 +188,7 @@ void hgc_stats(struct hgc_stats *s)
     fill_memory(s);
     fill_work(s);
     fill_stops(s);
+    fill_specials(s);
 }
 
 void hgc_hart_stats(unsigned hart, struct hgc_hart_stats *s)
@@ -194,6 +207,7 @@ void hgc_hart_stats(unsigned hart, struct hgc_hart_stats *s)
     s->fractional_ns = mode_ns(g, WORKER_FRACTIONAL);
     s->idle_ns = mode_ns(g, WORKER_IDLE);
     s->assist_ns = (uint64_t)ld_rlx(&g->assist_us) * 1000;
+    s->step_ns = (uint64_t)ld_rlx(&g->step_us) * 1000;
 }
 
 static unsigned us(uint64_t ns)

@@ -16,13 +16,15 @@ static uintptr_t aligned(uintptr_t at, size_t size)
     return (at + to - 1) & ~(uintptr_t)(to - 1);
 }
 
-/* NULL: it has not so much left.  No address beyond the cell is computed: on a stack it would keep the neighbour. */
+/* NULL: it has not so much left.  No address beyond the cell is computed: on a stack it would keep the neighbour.  And a cell that
+ * is full is forgotten: its end, read by a later call, would look like a reference to it. */
 static void *cut(struct run *r, size_t size)
 {
     uintptr_t at = aligned(r->cur, size);
     if (r->lim - at < size)
         return NULL;
-    r->cur = at + size;
+    *r = at + size < r->lim ? (struct run){at + size, r->lim} : (struct run){0, 0};
+    own_add(&gc_self()->tiny_made, 1);
     return newborn(at);
 }
 
@@ -31,6 +33,7 @@ static void keep(uintptr_t cell, size_t used)
 {
     hal_crit_t c = hal_crit_enter();
     struct run *r = &gc_self()->tiny;
+    own_add(&gc_self()->tiny_made, 1);
     if (r->lim - r->cur < GRAIN - used) {
         if (gc_is_on())
             mark_reference(cell);       /* a cycle may have begun since it was taken */

@@ -9,23 +9,132 @@
  *
  * A worker that parks is looked at again by its hart's scheduler, after it has parked: no wake-up is lost between "found
  * nothing" and "parked".
+ *
+ * A hart may be given to marking: its worker is dedicated in each mark, and counts toward the quarter.  Or it is kept free: its
+ * worker never starts there, only one that is ending a mark finishes that.  One hart at least is not kept free, and whatever
+ * makes work wakes or calls only those; a worker whose hart has been kept free meanwhile calls one as it leaves.
+ *
+ * In a mark that steps drive no worker has a share but on harts given to marking: idle ones help, and any hart's worker runs
+ * an errand, which is to scan a task that stands still for that, or to end the mark.  As soon as a task waits for the mark
+ * (worker_hurry) workers get their shares.  So whoever waits, waits for workers that run.
  */
 #include "gc/gc_internal.h"
 #include "hal_mark.h"
 
 enum { SHARE = 1024, CREDIT_SLACK = 2048 };
 
-/* World stopped. */
-void worker_prepare(bool stopped_mode)
+/* ---- shares and roles -------------------------------------------------------------------------------------------- */
+
+struct worker_shares worker_shares(unsigned harts, unsigned given, unsigned kept_free)
 {
-    unsigned n = hal_hart_count(), dedicated = (n + 2) / 4;
-    unsigned off = 4 * dedicated > n ? 4 * dedicated - n : n - 4 * dedicated;
-    bool exact = stopped_mode || off * 10 <= 3 * n;
-    if (!exact && 4 * dedicated > n)
+    unsigned others = harts - given - kept_free;
+    if (others == 0 || 4 * given >= harts)
+        return (struct worker_shares){0, 0};
+    unsigned wanted = harts - 4 * given;        /* in quarters of a hart */
+    unsigned dedicated = (wanted + 2) / 4;
+    unsigned off = 4 * dedicated > wanted ? 4 * dedicated - wanted : wanted - 4 * dedicated;
+    bool exact = off * 10 <= 3 * harts;
+    if (!exact && 4 * dedicated > wanted)
         dedicated--;
-    gc.fraction = exact ? 0 : (n * (SHARE / 4) - dedicated * SHARE) / n;
-    gc.seats = stopped_mode ? n : dedicated;
-    st_rlx(&gc.dedicated, gc.seats);
+    if (dedicated >= others)
+        return (struct worker_shares){others, 0};
+    return (struct worker_shares){dedicated, exact ? 0 : (wanted * (SHARE / 4) - dedicated * SHARE) / others};
+}
+
+static enum hgc_role role_of(unsigned hart)
+{
+    return (enum hgc_role)ld_rlx(&gc_of(hal_hart(hart))->role);
+}
+
+static unsigned count_role(enum hgc_role role)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < hal_hart_count(); i++)
+        n += role_of(i) == role;
+    return n;
+}
+
+/* role_lock, or world stopped.  Whoever has a seat too many keeps it until its drain ends: gc.dedicated is below 0 then. */
+static void share_out(void)
+{
+    unsigned n = hal_hart_count(), kept_free = count_role(HGC_ROLE_FREE);
+    struct worker_shares s = worker_shares(n, count_role(HGC_ROLE_MARK), kept_free);
+    if (gc.mode >= HGC_FORCE)
+        s = (struct worker_shares){n - kept_free, 0};
+    amo_add_rlx(&gc.dedicated, s.dedicated - gc.seats);
+    gc.seats = s.dedicated;
+    st_rlx(&gc.fraction, s.fraction);
+}
+
+void worker_prepare(bool stepped)
+{
+    st_rlx(&gc.stepped, stepped && gc.mode < HGC_FORCE);
+    st_rlx(&gc.errands, gc.stepped || count_role(HGC_ROLE_FREE) > 0);
+    st_rlx(&gc.dedicated, 0);
+    st_rlx(&gc.fraction, 0);
+    gc.seats = 0;
+    if (!gc.stepped)
+        share_out();
+}
+
+/* A critical section, so that no stop falls in between: it is one and the same mark. */
+void worker_hurry(void)
+{
+    if (!ld_rlx(&gc.stepped))
+        return;
+    hal_crit_t c = spin_lock_crit(&gc.role_lock);
+    if (gc_is_on() && ld_rlx(&gc.stepped)) {
+        st_rlx(&gc.stepped, 0);
+        share_out();
+    }
+    spin_unlock_crit(&gc.role_lock, c);
+}
+
+void worker_call(void)
+{
+    hal_crit_t c = hal_crit_enter();
+    unsigned n = hal_hart_count(), i = hal_self()->index, end = i + n;
+    while (i < end && ld_rlx(&hal_hart(i % n)->kept_free))
+        i++;
+    hart_kick(i % n);
+    hal_crit_exit(c);
+}
+
+static void set_role(unsigned hart, enum hgc_role role)
+{
+    st_rlx(&gc_of(hal_hart(hart))->role, role);
+    st_rlx(&hal_hart(hart)->kept_free, role == HGC_ROLE_FREE);
+    if (role == HGC_ROLE_FREE)
+        st_rlx(&gc.errands, 1);
+}
+
+void worker_roles(uint64_t mark, uint64_t kept_free)
+{
+    for (unsigned i = 0; i < hal_hart_count(); i++)
+        set_role(i, mark >> i & 1 ? HGC_ROLE_MARK : kept_free >> i & 1 ? HGC_ROLE_FREE : HGC_ROLE_NORMAL);
+}
+
+/* A wake-up for mark work that was spent on a hart just before it was kept free goes to another one.  Who spent it published
+ * the work, then a full fence, then read `kept_free`; here it is written, then the full fence of the wake-up: so whom this
+ * wakes, or who is about to sleep, sees the work. */
+int hgc_hart_role(unsigned hart, enum hgc_role role)
+{
+    if (hart >= hal_hart_count() || (unsigned)role > HGC_ROLE_FREE)
+        return HGC_EINVAL;
+    hal_crit_t c = spin_lock_crit(&gc.role_lock);
+    enum hgc_role old = role_of(hart);
+    bool last = role == HGC_ROLE_FREE && old != HGC_ROLE_FREE && count_role(HGC_ROLE_FREE) + 1 == hal_hart_count();
+    if (!last) {
+        set_role(hart, role);
+        if (gc_is_on() && !ld_rlx(&gc.stepped))
+            share_out();
+    }
+    spin_unlock_crit(&gc.role_lock, c);
+    if (last)
+        return HGC_EINVAL;
+    hart_wake_helper();
+    hart_kick(hart);
+    return (int)old;
 }
 
 /* ---- choosing ---------------------------------------------------------------------------------------------------- */
@@ -35,13 +144,19 @@ static bool work_any(void)
     return root_any() || markq_any();
 }
 
+/* Does a task stand still until somebody scans it, and perhaps nobody with a share comes soon? */
+static bool errand(void)
+{
+    return ld_rlx(&gc.errands) && ld_rlx(&gc.claimed);
+}
+
 /* Has the fractional worker had more than `parts` eighths of its share of the hart's time since the mark began? */
 static bool over_share(const struct gc_hart *g, uint64_t now, unsigned parts)
 {
     uint64_t used = g->mode_ns[WORKER_FRACTIONAL];
     if (g->mode == WORKER_FRACTIONAL)
         used += now - g->drain_from;
-    return used * SHARE * 8 > (now - g->cycle_ns) * gc.fraction * parts;
+    return used * SHARE * 8 > (now - g->cycle_ns) * ld_rlx(&gc.fraction) * parts;
 }
 
 struct task *worker_pick(struct hart *h, bool idle)
@@ -51,6 +166,11 @@ struct task *worker_pick(struct hart *h, bool idle)
         return g->worker;           /* all may wait for what it ends: a task of higher priority does not keep it from that */
     if (ld_rlx(&hgc_phase) != GC_MARK)
         return NULL;
+    if (ld_rlx(&h->kept_free)) {
+        if (work_any())                 /* what it pushed just before it was kept free, and others may not see yet */
+            hart_wake_helper();
+        return NULL;
+    }
     if (!work_any())
         return !ld_rlx(&gc.terminating) && cycle_quiet() ? g->worker : NULL;
     g->asked_idle = idle;
@@ -60,14 +180,15 @@ struct task *worker_pick(struct hart *h, bool idle)
         g->gives_way = false;
         return NULL;
     }
-    if (ld_rlx(&gc.dedicated) || (gc.fraction && !over_share(g, hal_time_ns(), 8)))
+    if ((int32_t)ld_rlx(&gc.dedicated) > 0 || ld_rlx(&g->role) == HGC_ROLE_MARK || errand()
+        || (ld_rlx(&gc.fraction) && !over_share(g, hal_time_ns(), 8)))
         return g->worker;
     return NULL;
 }
 
 static bool take_dedicated(void)
 {
-    for (uint32_t n; (n = ld_rlx(&gc.dedicated));)
+    for (uint32_t n; (int32_t)(n = ld_rlx(&gc.dedicated)) > 0;)
         if (cas_acq(&gc.dedicated, n, n - 1))   /* [L-none: only the atomicity counts] */
             return true;
     return false;
@@ -76,11 +197,16 @@ static bool take_dedicated(void)
 /* Pinned. */
 static enum worker_mode take_mode(struct gc_hart *g, uint64_t now)
 {
-    if (take_dedicated())
+    uint32_t role = ld_rlx(&g->role);
+    if (role == HGC_ROLE_FREE)
+        return WORKER_NONE;
+    if (role == HGC_ROLE_MARK || (g->seat = take_dedicated()))
         return WORKER_DEDICATED;
-    if (gc.fraction && !over_share(g, now, 8))
+    if (ld_rlx(&gc.fraction) && !over_share(g, now, 8))
         return WORKER_FRACTIONAL;
-    return g->asked_idle ? WORKER_IDLE : WORKER_NONE;
+    if (g->asked_idle)
+        return WORKER_IDLE;
+    return errand() ? WORKER_FRACTIONAL : WORKER_NONE;
 }
 
 /* ---- draining ---------------------------------------------------------------------------------------------------- */
@@ -110,15 +236,18 @@ bool drain_piece(void)
 }
 
 /* May the drain go on?  A dedicated one hands the hart's queue to the others first; tasks that must run here cannot go, so it
- * gives way to them for once. */
+ * gives way to them for once, unless the hart is given to marking.  An errand ends with the last claimed task. */
 static bool goes_on(struct gc_hart *g)
 {
+    uint32_t role = ld_rlx(&g->role);
+    if (role == HGC_ROLE_FREE || (g->mode == WORKER_DEDICATED && !g->seat && role != HGC_ROLE_MARK))
+        return false;                   /* its role has changed */
     if (!hart_resched_due())
-        return g->mode != WORKER_FRACTIONAL || !over_share(g, hal_time_ns(), 9);
+        return g->mode != WORKER_FRACTIONAL || !over_share(g, hal_time_ns(), 9) || errand();
     if (g->mode != WORKER_DEDICATED)
         return false;
     hart_shed();
-    g->gives_way = hart_others_wait();
+    g->gives_way = role != HGC_ROLE_MARK && hart_others_wait();
     return !g->gives_way;
 }
 
@@ -149,8 +278,9 @@ static void account(struct gc_hart *g, enum worker_mode mode, uint64_t ns)
     own_add(&g->mode_us[mode], rest / 1000);
     g->mode_rest[mode] = (uint32_t)(rest % 1000);
     g->mode_ns[mode] += ns;
-    if (mode == WORKER_DEDICATED)
+    if (g->seat)
         amo_add_rlx(&gc.dedicated, 1);
+    g->seat = false;
     hal_crit_exit(c);
 }
 
@@ -197,6 +327,8 @@ static void worker_main(void *arg)
         if (gc_is_on()) {
             work();
             cycle_try_end();
+            if (ld_rlx(&hal_hart(hk_hart())->kept_free))
+                worker_call();          /* nobody asks for this one again, and it may leave work, or an end that failed */
         }
         task_park(NULL, hal_crit_enter());
     }

@@ -35,7 +35,7 @@
  * constant offset from the hart register. */
 #define HART_GC_OFFSET 1024
 #ifndef HART_GC_SIZE
-#define HART_GC_SIZE (19 * 1024)
+#define HART_GC_SIZE (20 * 1024)
 #endif
 
 #if HK_MAX_HARTS < 1 || HK_MAX_HARTS > 64

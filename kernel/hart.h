@@ -33,6 +33,7 @@ struct hart {
     uint32_t ticking;           /* atomic: a tick is armed; see tick.c */
     uint32_t resched;           /* atomic: look for another task at the next chance */
     uint32_t asleep;            /* atomic: in the idle loop, must be sent an IPI to see work; see idle.c */
+    uint32_t kept_free;         /* atomic: the pick hook has nothing for it, so it is no helper; written as it likes */
     bool passed_over;           /* owner: a look at the queues passed over a task whose context was not saved yet (K3) */
     uint32_t pin;               /* owner: depth of pinned sections of the current task */
 
@@ -59,6 +60,8 @@ bool hart_resched_due(void);
 
 /* Makes a hart that sleeps in its idle loop look for work; any context.  The caller has published the work. */
 void hart_wake_one(void);
+/* The same for work that only the pick hook finds: none that is kept free is woken for it. */
+void hart_wake_helper(void);
 /* Makes hart `index` run its scheduler soon (at its next trap exit).  Any context. */
 void hart_kick(unsigned index);
 /* Time that hart `index` has slept.  Any context; a figure: on 32-bit machines it may be read half old. */
@@ -75,8 +78,8 @@ void hart_gives_way(void);
  * trap or yield, and wait.  The caller makes every hart look.  Any context, a stop included. */
 void sched_gate(bool closed);
 bool sched_gated(void);
-/* While on, every hart that runs a task gets its tick, wanted or not, so that the pick hook is asked each time.  Any
- * context, a stop included. */
+/* While on, every hart that runs a task and is not kept free gets its tick, wanted or not, so that the pick hook is asked
+ * each time.  Any context, a stop included. */
 void sched_ticks(bool on);
 
 #endif

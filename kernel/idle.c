@@ -20,14 +20,32 @@ bool hart_wake(struct hart *h)
     return true;
 }
 
+static bool wake_among(bool kept_free)
+{
+    unsigned n = hal_hart_count(), self = hal_self()->index;
+    for (unsigned i = 1; i < n; i++) {
+        struct hart *h = hal_hart((self + i) % n);
+        if (!ld_rlx(&h->kept_free) == !kept_free && hart_wake(h))
+            return true;
+    }
+    return false;
+}
+
+void hart_wake_helper(void)
+{
+    hal_crit_t c = hal_crit_enter();
+    fence_full();                   /* partner: take_or_sleep [L-sleep.waker] */
+    wake_among(false);
+    hal_crit_exit(c);
+}
+
+/* A helper first: the wake-up that is passed on may have been meant for one, and a hart that is kept free would sleep on. */
 void hart_wake_one(void)
 {
     hal_crit_t c = hal_crit_enter();
-    unsigned n = hal_hart_count(), self = hal_self()->index;
     fence_full();                   /* partner: take_or_sleep [L-sleep.waker] */
-    for (unsigned i = 1; i < n; i++)
-        if (hart_wake(hal_hart((self + i) % n)))
-            break;
+    if (!wake_among(false))
+        wake_among(true);
     hal_crit_exit(c);
 }
 

@@ -14,7 +14,7 @@ void tick_update(struct hart *h)
 {
     if (ld_rlx(&h->ticking) || ld_rlx(&h->current) == h->idle)
         return;
-    if (ld_rlx(&h->queued) == 0 && !ld_rlx(&always))
+    if (ld_rlx(&h->queued) == 0 && (!ld_rlx(&always) || ld_rlx(&h->kept_free)))
         return;
     st_rlx(&h->ticking, 1);
     h->slice_end = hal_time_ns() + HK_TICK_NS;

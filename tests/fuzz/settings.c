@@ -13,6 +13,12 @@
 
 enum { TEXT_MAX = 1024, ERROR_MAX = 220 };
 
+/* As many as there can be: each number in a text is one. */
+unsigned hal_hart_count(void)
+{
+    return HK_MAX_HARTS;
+}
+
 /* In memory of just its size. */
 static int settings(struct hgc_config *c, const char *text, bool boot, size_t n, bool *named)
 {
@@ -39,6 +45,7 @@ static void any_text(struct bytes *in)
     int result = settings(&c, text, boot, n, &named);
     if (result != HGC_OK && memcmp(&c, &before, sizeof c) != 0)
         fail("refused, and yet something was taken");
+    c.mark_harts = c.free_harts = 0;    /* whether these harts are there the text does not know */
     if (result == HGC_OK && !settings_valid(&c, error, sizeof error))
         fail("taken, but out of its range");
     if (!named)
@@ -48,7 +55,8 @@ static void any_text(struct bytes *in)
 /* ---- made texts -------------------------------------------------------------------------------------------------- */
 
 static const char *const names[] = { "gctrace", "stoptheworld", "verify", "clobber", "noauto", "stress", "percent",
-                                     "mintrigger", "limit", "harts" };
+                                     "mintrigger", "limit", "markharts", "freeharts", "harts" };
+enum { NAMES = sizeof names / sizeof *names };
 
 /* What the value means; false: it is not allowed. */
 static bool apply(struct hgc_config *c, unsigned which, uint64_t v, unsigned shift, bool boot)
@@ -69,6 +77,8 @@ static bool apply(struct hgc_config *c, unsigned which, uint64_t v, unsigned shi
     case 6: c->percent = (unsigned)v; return v <= 10000;
     case 7: c->min_trigger = size; return true;
     case 8: c->limit = size; return size == 0 || size >= 65536;
+    case 9: c->mark_harts = (uint64_t)1 << (v & 63); return v < HK_MAX_HARTS;
+    case 10: c->free_harts = (uint64_t)1 << (v & 63); return v < HK_MAX_HARTS;
     default: return boot && v >= 1 && v <= HK_MAX_HARTS;
     }
 }
@@ -81,7 +91,7 @@ static void made_text(struct bytes *in)
     bool good = true, boot = take(in) & 1, named;
     while (left(in) > 0 && at < TEXT_MAX - 64) {
         static const char separators[] = " ,\t\n\r";
-        unsigned which = take(in) % 10, unit = take(in) % 16;
+        unsigned which = take(in) % NAMES, unit = take(in) % 16;
         uint64_t v = take64(in);
         v >>= take(in) & 63;
         for (unsigned n = 1 + take(in) % 3; n > 0; n--)

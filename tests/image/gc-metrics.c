@@ -8,11 +8,11 @@
 #include "gc/gc_internal.h"
 #include "tap.h"
 
-enum { NODE = HGC_KIND_FIRST, ARENA = 8 << 20, KEPT = 2000, TASKS = 8, COLLECTIONS = 3 };
+enum { NODE = HGC_KIND_FIRST, ARENA = 8 << 20, KEPT = 2000, TASKS = 8, COLLECTIONS = 3, WEAK = 40 };
 
 struct node { hgc_ref(struct node) next; uintptr_t number, more; };
 
-static struct { hgc_ref(struct node) list[TASKS]; } root;
+static struct { hgc_ref(struct node) list[TASKS]; hgc_ref(struct hgc_weak) weak[WEAK]; } root;
 static struct hgc_stats s;      /* of one moment */
 static uint32_t kept;           /* atomic: nodes in the lists */
 
@@ -125,6 +125,67 @@ static void counts_exactly(void)
     is(s.free_objects, before.free_objects, "nothing was freed");
 }
 
+static void counts_tiny(void)
+{
+    hgc_stats(&s);
+    struct hgc_stats before = s;
+    for (unsigned i = 0; i < 300; i++)
+        if (!hgc_new_tiny(1 + i % (HGC_GRAIN / 2)))
+            ok(false, "there is memory");
+    ok(hgc_new_tiny(HGC_GRAIN / 2 + 1) != NULL, "one that is not tiny");
+    hgc_stats(&s);
+    is(s.tiny_objects - before.tiny_objects, 300, "tiny objects");
+    ok(s.objects_now - before.objects_now < 250, "which share cells");
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void gone(void *object, void *arg)
+{
+    (void)object, (void)arg;
+}
+
+/* In a task of its own: with it goes all that refers to them. */
+static void make_specials(void *arg)
+{
+    for (unsigned i = 0; i < WEAK; i++) {
+        void *p = hgc_alloc(HGC_LEAF, 64);
+        if (!p || hgc_cleanup(p, nothing, NULL) != HGC_OK || (i % 2 && hgc_finalizer(p, gone, NULL) != HGC_OK))
+            own_add((uint32_t *)arg, 1);
+        hgc_set(&root.weak[i], hgc_weak_new(p));
+    }
+}
+
+/* A stale word on a stack may keep one or two. */
+static void counts_specials(void)
+{
+    struct hgc_special_stats special;
+    struct task *t;
+    uint32_t failed = 0;
+    hgc_stats(&s);
+    is(s.finalizers_queued + s.cleanups_queued + s.weak_cleared, 0, "no specials so far");
+    hk_task_create(&t, NULL, make_specials, &failed);
+    hk_task_join(t, NULL);
+    is(failed, 0, "specials");
+    for (unsigned i = 0; i < 4; i++) {
+        hgc_collect(HGC_WAIT);
+        do
+            hgc_special_stats(&special);
+        while (special.pending);
+    }
+    hgc_stats(&s);
+    hk_printf("# %u finalizers, %u cleanups, %u references\n", (unsigned)s.finalizers_executed, (unsigned)s.cleanups_executed,
+              (unsigned)s.weak_cleared);
+    ok(s.finalizers_queued >= WEAK / 2 - 2 && s.finalizers_queued <= WEAK / 2, "finalizers");
+    ok(s.cleanups_queued >= WEAK - 4 && s.cleanups_queued <= WEAK, "cleanups");
+    is(s.finalizers_executed, s.finalizers_queued, "all were run");
+    is(s.cleanups_executed, s.cleanups_queued, "these too");
+    ok(s.weak_cleared >= WEAK - 4 && s.weak_cleared <= WEAK, "weak references");
+}
+
 static void waits(void *event)
 {
     hk_event_wait(event, HK_FOREVER);
@@ -186,6 +247,8 @@ int app_main(void)
     sums();
     counts_exactly();
     counts_stacks();
+    counts_tiny();
+    counts_specials();
     every_field_has_a_name();
     hgc_metrics_print();
     return tap_end();

@@ -212,6 +212,7 @@ static void thrash(void *arg)
     hgc_collect(HGC_WAIT);
     gc.limiter.capacity = hk_harts() * 20 * MS;
     memset(told, 0, sizeof(told));
+    uint64_t cycles = stats().cycles;
     hgc_set_limit((size_t)(stats().heap_live + stats().heap_live / 100));
     uint64_t since = hk_now();
     thrash_end = since + 60000 * MS;
@@ -223,6 +224,7 @@ static void thrash(void *arg)
               (unsigned)(stats().heap_used >> 10), (unsigned)(stats().heap_size >> 10));
     ok(ld_rlx(&thrash_failed) && stats().blocks_free > 0, "the limiter fails an allocation though there are free blocks");
     ok(told[HGC_PRESSURE_HARD] && told[HGC_PRESSURE_LAST], "and it was told before");
+    ok(stats().limiter_last_cycle >= cycles && stats().limiter_last_cycle <= stats().cycles + 1, "the cycle is known");
     recovers();
     hgc_set_limit(0);
     is(churn(1 << 20), 0, "a higher limit ends that at once");
@@ -334,6 +336,7 @@ int app_main(void)
     percent();
     limit();
     hgc_set(&root.list, NULL);
+    is(stats().limiter_last_cycle, 0, "the limiter was never on");
     in_task(levels);
     in_task(thrash);
     in_task(sweeping);

@@ -29,7 +29,7 @@ static const struct {
     {"graph", graph}, {"special", special},
     {"bound", bound}, {"sync", sync_scenes}, {"handover", handover}, {"full", full}, {"store", store},
     {"isr", isr}, {"shapes", shapes}, {"leave", leave}, {"ranges", ranges}, {"web", web},
-    {"assists", assists}, {"leaks", leaks},
+    {"assists", assists}, {"leaks", leaks}, {"steps", steps}, {"roles", roles},
     {"quarter", quarter},           /* by name only */
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], CHOSEN = WORKLOADS - 1, TRACES = 1 << 21 };
@@ -65,6 +65,17 @@ int app_main(void)
     return status;
 }
 
+/* One hart at least marks if it likes. */
+void workload_roles(struct hgc_config *config)
+{
+    unsigned n = hk_harts(), normal = sim_choose(n);
+    for (unsigned i = 0; i < n; i++) {
+        unsigned role = i == normal ? HGC_ROLE_NORMAL : sim_choose(3);
+        config->mark_harts |= (uint64_t)(role == HGC_ROLE_MARK) << i;
+        config->free_harts |= (uint64_t)(role == HGC_ROLE_FREE) << i;
+    }
+}
+
 void workload_heap(size_t bytes)
 {
     struct hgc_config config = {.size = bytes, .base = hk_mem_alloc(bytes)};
@@ -78,6 +89,8 @@ void workload_heap(size_t bytes)
     config.period_ns = sim_choose(4) == 0 ? 1000000 : HGC_PERIOD_OFF;      /* on, time never ends: steps do */
     if (!config.stress && config.period_ns == HGC_PERIOD_OFF)   /* together: nothing but cycles */
         config.stoptheworld = sim_choose(6) == 0 ? 1 + sim_choose(2) : 0;
+    if (sim_choose(4) == 0)
+        workload_roles(&config);
     if (!config.base || hgc_init(&config) != HGC_OK)
         sim_fail("hgc_init failed");
 }

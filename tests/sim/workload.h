@@ -20,9 +20,14 @@ int leave(void);
 int ranges(void);
 int quarter(void);
 int web(void);
+int steps(void);
+int roles(void);
 
 /* Starts the collector on so many bytes, with settings of the schedule's choice. */
 void workload_heap(size_t bytes);
+/* Gives harts roles of the schedule's choice. */
+struct hgc_config;
+void workload_roles(struct hgc_config *config);
 
 /* Clears what earlier calls have left below this frame: a dead word there would keep an object. */
 void workload_forget(void);

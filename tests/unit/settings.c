@@ -30,6 +30,14 @@ static void refused(const char *text, const char *why)
     assert_memory_equal(&c, &before, sizeof c);
 }
 
+/* Whether the harts are there is no question of the text. */
+static struct hgc_config taken_roles(const char *text)
+{
+    struct hgc_config c = {.size = SIZE_MAX};
+    assert_int_equal(hgc_settings(&c, text, error, sizeof error), HGC_OK);
+    return c;
+}
+
 static void each_is_taken(void **state)
 {
     (void)state;
@@ -46,6 +54,9 @@ static void each_is_taken(void **state)
     assert_int_equal(taken("limit=64K").limit, 65536);
     assert_int_equal(taken("limit=3g").limit, 3u << 30);
     assert_int_equal(taken("limit=16m").limit, 16 << 20);
+    assert_int_equal(taken_roles("markharts=0").mark_harts, 1);
+    assert_int_equal(taken_roles("freeharts=3+1+63").free_harts, 1ull << 63 | 8 | 2);
+    assert_int_equal(taken_roles("markharts=2 markharts=5+5").mark_harts, 32);
 }
 
 static void zero_is_the_default(void **state)
@@ -87,16 +98,24 @@ static void each_error(void **state)
     refused("limit=99999999999G",
             "limit=99999999999G: wants limit=size, 0 (the default) or a number from 65536 on, or one with K, M or G");
     refused("mintrigger=1T", "mintrigger=1T: wants mintrigger=size, a number from 0 on, or one with K, M or G");
+    const char *numbers[] = {"64", "1+", "+1", "1++2", "", "1-2", "x"};
+    for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char text[40], why[120];
+        hk_snprintf(text, sizeof text, "freeharts=%s", numbers[i]);
+        hk_snprintf(why, sizeof why, "%s: wants freeharts=n or freeharts=n+n+..., numbers of harts from 0 to 63", text);
+        refused(text, why);
+    }
+    refused("markharts", "markharts: wants markharts=n or markharts=n+n+..., numbers of harts from 0 to 63");
     refused("harts=2", "harts=: the kernel takes it, and from the boot arguments only");
     refused("stress=3 colour=blue verify=9", "colour=blue: there is no such setting; known are gctrace= stoptheworld= verify= "
-            "clobber= noauto= stress= percent= mintrigger= limit= harts=");
+            "clobber= noauto= stress= percent= mintrigger= limit= markharts= freeharts= harts=");
     refused("Percent=5", "Percent=5: there is no such setting; known are gctrace= stoptheworld= verify= clobber= noauto= stress= "
-            "percent= mintrigger= limit= harts=");
+            "percent= mintrigger= limit= markharts= freeharts= harts=");
     refused("=5", "=5: there is no such setting; known are gctrace= stoptheworld= verify= clobber= noauto= stress= percent= "
-            "mintrigger= limit= harts=");
+            "mintrigger= limit= markharts= freeharts= harts=");
     refused("a-very-long-word-that-somebody-has-typed-or-that-came-by-chance=1",
             "a-very-long-word-that-somebody-has-typed: there is no such setting; known are gctrace= stoptheworld= verify= "
-            "clobber= noauto= stress= percent= mintrigger= limit= harts=");
+            "clobber= noauto= stress= percent= mintrigger= limit= markharts= freeharts= harts=");
 }
 
 static void harts_is_a_boot_argument(void **state)
@@ -130,6 +149,12 @@ static void fields_are_checked(void **state)
     invalid(c, "limit=1: wants limit=size, 0 (the default) or a number from 65536 on, or one with K, M or G");
     c = (struct hgc_config){.size = 1 << 20, .min_trigger = (1 << 20) + 1};
     invalid(c, "mintrigger=1048577: is more than the arena has");
+    c = (struct hgc_config){.size = 1 << 20, .mark_harts = 1};
+    invalid(c, "markharts=: names a hart that is not there; this machine has 0");       /* it has not started */
+    c = (struct hgc_config){.size = 1 << 20, .free_harts = UINT64_C(1) << 63};
+    invalid(c, "freeharts=: names a hart that is not there; this machine has 0");
+    c = (struct hgc_config){.size = 1 << 20, .free_harts = 1, .mark_harts = 1};
+    invalid(c, "markharts=, freeharts=: name the same hart");
 }
 
 /* The error is cut, and ends. */
