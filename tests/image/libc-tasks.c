@@ -8,13 +8,13 @@
  */
 #include <errno.h>
 #include <fenv.h>
-#include <malloc.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "heap_used.h"
 #include "tap.h"
 
 enum { TASKS = 9, ROUNDS = 60, SLOTS = 24, SORTED = 200, STEPS = 20 };
@@ -223,7 +223,8 @@ static void run(void)
     size_t size = 0;
     shared = open_memstream(&text, &size);
     for (unsigned i = 0; i < TASKS; i++) {
-        tasks[i] = (struct own){ i, 0x9e3779b97f4a7c15 * (i + 1), true, true, true, true, true, true, true, true, { 0 }, { 0 } };
+        tasks[i] = (struct own){ i, 0x9e3779b97f4a7c15 * (i + 1), true, true, true, true, true, true, true, true,
+                                   { 0 }, { 0 } };
         hk_task_create(&t[i], NULL, works, &tasks[i]);
     }
     for (int i = 0; i < TASKS; i++)
@@ -262,9 +263,9 @@ int app_main(void)
     }
     run();
     judge();
-    size_t used = mallinfo().uordblks;
+    int used = heap_used();
     run();
     judge();
-    is(mallinfo().uordblks, used, "the tasks' memory is given back as they end");
+    is(heap_used(), used, "the tasks' memory is given back as they end");
     return tap_end();
 }
