@@ -429,7 +429,8 @@ distclean:
 include tests/mutants/rules.mk
 
 ifneq ($(building),)
--include $(patsubst %.o,%.d,$(core_objs) $(call obj,$(B),$(src_libc) $(src_image_lib) $(wildcard tests/image/*.c bench/*.c apps/*/*.c)))
+-include $(patsubst %.o,%.d,$(core_objs) $(call obj,$(B),$(src_libc) $(src_image_lib) \
+    $(wildcard tests/image/*.c bench/*.c apps/*/*.c)))
 -include $(B)/hartgc.ld.d
 -include $(patsubst %.o,%.d,$(call obj,$(S),$(src_sim)))
 -include $(foreach variant,$(variants),$(patsubst %.o,%.d,$(call obj,$(H)/$(variant),$(src_host) $(src_image_lib) \

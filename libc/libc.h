@@ -57,7 +57,7 @@ struct libc_file {
 
 /* At file scope: a file that the assembler reads from `source`, as seen from where the build runs.  Both are literals.
  * The build does not know that the object depends on `source`: a rule of the Makefile must say so.
- *     LIBC_FILE("/etc/motd", "apps/shell/motd.txt");                                                               */
+ *     LIBC_FILE("/etc/motd", "apps/mine/motd.txt");                                                               */
 #define LIBC_FILE(path, source)                                                                                      \
     __asm__(".pushsection .rodata.libc_files, \"a\"\n"                                                               \
             "\t.balign 16\n"                                                                                         \

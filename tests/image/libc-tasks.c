@@ -4,7 +4,7 @@
 /* match: ^# task 5 has 5\.500000 and 5e\+100$ */
 /*
  * newlib in several tasks at once: numbers to text and back, errno, strtok, rand, malloc, qsort, setjmp, one stream for
- * all, and the rounding mode.  Every result is checked, and no memory is left in use at the end.
+ * all, the rounding mode, objects of the collected heap.  Every result is checked, and no memory is left in use at the end.
  */
 #include <errno.h>
 #include <fenv.h>
@@ -14,15 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gc/hgc.h"
 #include "heap_used.h"
 #include "tap.h"
 
-enum { TASKS = 9, ROUNDS = 60, SLOTS = 24, SORTED = 200, STEPS = 20 };
+enum { TASKS = 9, ROUNDS = 60, SLOTS = 24, SORTED = 200, STEPS = 20, ARENA = 8 << 20, TEXT = 64 };
 
 struct own {
     unsigned index;
     uint64_t seed;
-    bool numbers, text, words, random, memory, sorted, jumps, rounding;
+    bool numbers, text, words, random, memory, sorted, jumps, rounding, collected;
     unsigned char *slot[SLOTS];
     size_t size[SLOTS];
 };
@@ -177,6 +178,28 @@ static bool rounding(struct own *o)
     return good && sum > 16;
 }
 
+/* Objects of the collected heap that newlib writes and reads, while cycles run. */
+static bool collected(struct own *o)
+{
+    char *p[STEPS];
+    for (unsigned i = 0; i < STEPS; i++) {
+        p[i] = hgc_new(HGC_LEAF, TEXT);
+        if (p[i] == NULL)
+            return false;
+        snprintf(p[i], TEXT, "%u %.17g", o->index, i / 7.0);
+        for (int j = 0; j < STEPS; j++)
+            if (hgc_new(HGC_LEAF, TEXT) == NULL)
+                return false;
+    }
+    for (unsigned i = 0; i < STEPS; i++) {
+        unsigned index;
+        double x;
+        if (sscanf(p[i], "%u %lf", &index, &x) != 2 || index != o->index || x != i / 7.0)
+            return false;
+    }
+    return true;
+}
+
 static void works(void *arg)
 {
     struct own *o = arg;
@@ -189,6 +212,7 @@ static void works(void *arg)
         o->sorted &= sorted(o);
         o->jumps &= jumps(o);
         o->rounding &= rounding(o);
+        o->collected &= collected(o);
         fprintf(shared, "task %u round %d: %.17g\n", o->index, i, o->index + i / 7.0);
     }
     for (int s = 0; s < SLOTS; s++)
@@ -223,7 +247,7 @@ static void run(void)
     size_t size = 0;
     shared = open_memstream(&text, &size);
     for (unsigned i = 0; i < TASKS; i++) {
-        tasks[i] = (struct own){ i, 0x9e3779b97f4a7c15 * (i + 1), true, true, true, true, true, true, true, true,
+        tasks[i] = (struct own){ i, 0x9e3779b97f4a7c15 * (i + 1), true, true, true, true, true, true, true, true, true,
                                    { 0 }, { 0 } };
         hk_task_create(&t[i], NULL, works, &tasks[i]);
     }
@@ -252,10 +276,13 @@ static void judge(void)
     all(sorted);
     all(jumps);
     all(rounding);
+    all(collected);
 }
 
 int app_main(void)
 {
+    struct hgc_config config = { .base = hk_mem_alloc(ARENA), .size = ARENA };
+    is(hgc_init(&config), HGC_OK, "the collector starts");
     for (unsigned i = 0; i < TASKS; i++) {
         srand(i + 1);
         for (int j = 0; j < STEPS; j++)
@@ -266,6 +293,9 @@ int app_main(void)
     int used = heap_used();
     run();
     judge();
+    struct hgc_stats s;
+    hgc_stats(&s);
+    ok(s.cycles > 2, "cycles ran beside");
     is(heap_used(), used, "the tasks' memory is given back as they end");
     return tap_end();
 }

@@ -21,7 +21,8 @@ mutant-base-unit: $(units:%=$(H)/plain/unit/%)
 # A mutant of libc/ comes before the archive, so that its member is not taken.
 image-mutant:
 	@mkdir -p $(OUT)
-	$(Q)$(CROSS)gcc $(call mutant_flags,$(if $(call is_core,$(FILE)),$(cflags_core),$(cflags_app))) -c $(SRC) -o $(OUT)/mutant.o
+	$(Q)$(CROSS)gcc $(call mutant_flags,$(if $(call is_core,$(FILE)),$(cflags_core),$(cflags_app))) -c $(SRC) \
+	    -o $(OUT)/mutant.o
 	$(Q)for t in $(T); do \
 	    cp $(B)/tests/$$t.run $(OUT)/ && \
 	    $(CROSS)gcc $(ldflags) $(B)/tests/image/$$t.o $(mutant_objs) $(OUT)/mutant.o \
