@@ -18,7 +18,7 @@
 #include "heap_used.h"
 #include "tap.h"
 
-enum { TASKS = 9, ROUNDS = 60, SLOTS = 24, SORTED = 200, STEPS = 20, ARENA = 8 << 20, TEXT = 64 };
+enum { TASKS = 9, ROUNDS = 60, SLOTS = 24, SORTED = 200, STEPS = 20, ARENA = 1 << 20, TEXT = 64 };
 
 struct own {
     unsigned index;
