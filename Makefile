@@ -74,6 +74,7 @@ $(B)/board.mk: board/$(BOARD).h Makefile
 src_core := $(sort $(wildcard kernel/*.c gc/*.c))
 src_target := $(sort $(wildcard boot/*.S boot/*.c hal/riscv/*.S hal/riscv/*.c)) $(BOARD_DRIVERS:%=hal/dev/%.c) $(src_core)
 src_host := $(sort $(wildcard hal/host/*.c)) hal/dev/no_irq.c $(src_core)
+src_libc := $(sort $(wildcard libc/*.c))
 src_image_lib := $(sort $(wildcard tests/image/lib/*.c))
 images := $(sort $(basename $(notdir $(wildcard tests/image/*.c))))
 benches := $(sort $(basename $(notdir $(wildcard bench/*.c))))
@@ -148,18 +149,25 @@ $(NEWLIB)/stamp: tools/newlib
 
 # The objects of the product come first, so that what the kernel defines (memcpy, memset) is not taken from the library.
 # Beside each image lies NAME.run: the lines of the source that tell the runner how it is run.
+# libc/ goes into an archive with newlib, so that an image has of it what the newlib functions need that it calls.
 core_objs := $(call obj,$(B),$(src_target))
-link_image = $(Q)$(CROSS)gcc $(ldflags) -Wl,-Map=$(@:.elf=.map) $(filter %.o,$^) \
-    -Wl,--start-group $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a -lgcc -Wl,--end-group -o $@
+libs := $(B)/libc/libc.a $(NEWLIB)/stamp
+link_libs := -Wl,--start-group $(B)/libc/libc.a $(NEWLIB)/lib/libm.a -lgcc -Wl,--end-group
+link_image = $(Q)$(CROSS)gcc $(ldflags) -Wl,-Map=$(@:.elf=.map) $(filter %.o,$^) $(link_libs) -o $@
 run_lines = @mkdir -p $(@D); sed -n '/^\/\* *[a-z-]*:/{s|\*/ */\*|*/\n/*|g;p}' $< | \
     sed -n 's|^/\* *\([a-z-]*\): *\(.*[^ ]\) *\*/ *$$|\1: \2|p' >$@
 
+# Without newlib's own locks, which do nothing, and its only state for all: the linker would take those.
+$(B)/libc/libc.a: $(call obj,$(B),$(src_libc)) $(NEWLIB)/stamp
+	$(call say,AR,$@)
+	$(Q)cp $(NEWLIB)/lib/libc.a $@ && $(CROSS)ar d $@ lib_a-lock.o lib_a-getreent.o && $(CROSS)ar q $@ $(filter %.o,$^)
+
 $(elf_images): $(B)/tests/%.elf: $(B)/tests/image/%.o $(core_objs) $(call obj,$(B),$(src_image_lib)) \
-    $(B)/hartgc.ld $(NEWLIB)/stamp | $(B)/tests/%.run
+    $(B)/hartgc.ld $(libs) | $(B)/tests/%.run
 	$(call say,LD,$@)
 	$(link_image)
 $(elf_benches): $(B)/bench/%.elf: $(B)/bench/%.o $(core_objs) $(call obj,$(B),$(src_image_lib)) \
-    $(B)/hartgc.ld $(NEWLIB)/stamp | $(B)/bench/%.run
+    $(B)/hartgc.ld $(libs) | $(B)/bench/%.run
 	$(call say,LD,$@)
 	$(link_image)
 $(elf_images:.elf=.run): $(B)/tests/%.run: tests/image/%.c
@@ -167,14 +175,14 @@ $(elf_images:.elf=.run): $(B)/tests/%.run: tests/image/%.c
 $(elf_benches:.elf=.run): $(B)/bench/%.run: bench/%.c
 	$(run_lines)
 ifneq ($(building),)
-$(call obj,$(B),$(wildcard tests/image/*.c bench/*.c apps/*/*.c) $(src_image_lib)): | $(NEWLIB)/stamp
+$(call obj,$(B),$(wildcard tests/image/*.c bench/*.c apps/*/*.c) $(src_image_lib) $(src_libc)): | $(NEWLIB)/stamp
 endif
 
 # An application is a folder of apps/; what else it is linked with stands in app_objs_NAME (under $(B) or $(H)/VARIANT).
 app_objs_jsonstore := jsonstore/corpus.o
 define app_rules
 $(B)/apps/$(1).elf: $(call obj,$(B),$(wildcard apps/$(1)/*.c)) $(addprefix $(B)/,$(app_objs_$(1))) $(core_objs) \
-    $(B)/hartgc.ld $(NEWLIB)/stamp | $(B)/apps/$(1).run
+    $(B)/hartgc.ld $(libs) | $(B)/apps/$(1).run
 	$$(call say,LD,$$@)
 	$$(link_image)
 $(B)/apps/$(1).run: $(firstword $(wildcard apps/$(1)/main.c apps/$(1)/$(1).c apps/$(1)/*.c))
@@ -379,13 +387,13 @@ newlib: $(NEWLIB)/stamp
 ## sizes of the layers and images, and the functions with the deepest stack frames
 size: $(elf_apps)
 	@echo 'bytes, before unused functions are dropped: text data bss'
-	@for layer in boot hal kernel gc; do \
+	@for layer in boot hal kernel gc libc; do \
 	    $(CROSS)size -t $$(find $(B)/$$layer -name '*.o' 2>/dev/null) /dev/null 2>/dev/null | \
 	    awk -v l=$$layer '/TOTALS/ { printf "  %-8s %8d %8d %8d\n", l, $$1, $$2, $$3 }'; done
 	@echo 'images: text data bss'
 	@$(CROSS)size $(elf_apps) | awk 'NR > 1 { printf "  %-30s %8d %8d %8d\n", $$6, $$1, $$2, $$3 }'
 	@echo 'deepest stack frames, bytes'
-	@find $(B)/boot $(B)/hal $(B)/kernel $(B)/gc $(B)/apps -name '*.su' -exec cat {} + 2>/dev/null | \
+	@find $(B)/boot $(B)/hal $(B)/kernel $(B)/gc $(B)/libc $(B)/apps -name '*.su' -exec cat {} + 2>/dev/null | \
 	    awk -F '\t' '{ split($$1, a, ":"); printf "  %6d %s %s (%s)\n", $$2, a[1], a[4], $$3 }' | sort -rn | head -n 15
 
 ## a compilation database for editors: $(O)/compile_commands.json
@@ -397,7 +405,7 @@ $(O)/compile_commands.json: FORCE
 	@mkdir -p $(@D)
 	$(file >$@,[)
 	$(foreach f,$(src_target),$(file >>$@,$(call entry,$f,$(CROSS)gcc $(cflags_core))$(comma)))
-	$(foreach f,$(wildcard tests/image/*.c bench/*.c apps/*/*.c) $(src_image_lib),\
+	$(foreach f,$(wildcard tests/image/*.c bench/*.c apps/*/*.c) $(src_image_lib) $(src_libc),\
 	    $(file >>$@,$(call entry,$f,$(CROSS)gcc $(cflags_app))$(comma)))
 	$(foreach f,$(wildcard hal/host/*.c tests/unit/*.c),$(file >>$@,$(call entry,$f,$(HOSTCC) $(host_cflags))$(comma)))
 	$(file >>$@,$(call entry,tools/plugin/hartcount.c,$(HOSTCC) -std=gnu17))
@@ -421,7 +429,8 @@ distclean:
 include tests/mutants/rules.mk
 
 ifneq ($(building),)
--include $(patsubst %.o,%.d,$(core_objs) $(call obj,$(B),$(src_image_lib) $(wildcard tests/image/*.c bench/*.c apps/*/*.c)))
+-include $(patsubst %.o,%.d,$(core_objs) $(call obj,$(B),$(src_libc) $(src_image_lib) \
+    $(wildcard tests/image/*.c bench/*.c apps/*/*.c)))
 -include $(B)/hartgc.ld.d
 -include $(patsubst %.o,%.d,$(call obj,$(S),$(src_sim)))
 -include $(foreach variant,$(variants),$(patsubst %.o,%.d,$(call obj,$(H)/$(variant),$(src_host) $(src_image_lib) \

@@ -146,6 +146,9 @@ int hk_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int hk_vprintf(const char *fmt, va_list ap);
 int hk_vsnprintf(char *buf, size_t n, const char *fmt, va_list ap);
 int hk_snprintf(char *buf, size_t n, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Writes n characters as they are; HK_WRITE_PIECE at a time come out in one piece.  Any context. */
+void hk_write(const char *text, size_t n);
+enum { HK_WRITE_PIECE = 512 };
 /* Reads a character of the console's input; waits.  Task. */
 int hk_getchar(void);
 

@@ -251,6 +251,8 @@ _Noreturn void hk_task_exit(void *result)
 {
     struct task *t = task_self();
     hk_assert(task_may_wait());
+    if (t->reent_end)
+        t->reent_end(t, false);
     mutex_abandon(t);
     (void)hal_crit_enter();
     struct hart *h = hal_self();

@@ -79,7 +79,10 @@ struct task {
     bool detached;              /* constant */
     void *mem;                  /* the allocation that holds stack and task; constant */
     size_t mem_size;
-    void *reent;                /* libc's, when there is one */
+    void *reent;                /* the C library's state of this task, or NULL; itself only */
+    /* NULL, or what gives `reent` back as the task ends; itself only.  fault: in its trap, a critical section, after its
+     * mutexes went on; else in the task, which may wait and still owns them. */
+    void (*reent_end)(struct task *t, bool fault);
 };
 
 /* ---- what the collector uses ------------------------------------------------------------------------------------ */

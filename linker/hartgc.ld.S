@@ -45,6 +45,10 @@ SECTIONS
         KEEP(*(SORT_BY_INIT_PRIORITY(.fini_array.*)))
         KEEP(*(.fini_array))
         __fini_array_end = .;
+        . = ALIGN(8);
+        libc_files_lo = .;              /* libc/libc.h: the files that a program has in its image */
+        KEEP(*(.libc_files))
+        libc_files_hi = .;
     } > ram
 
     /* Thread-local storage would need tp, which is the hart's. */

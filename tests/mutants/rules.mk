@@ -18,14 +18,15 @@ mutant_objs := $(filter-out $(B)/$(basename $(FILE)).o,$(core_objs))
 mutant-base-image: $(T:%=$(B)/tests/%.elf)
 mutant-base-unit: $(units:%=$(H)/plain/unit/%)
 
+# A mutant of libc/ comes before the archive, so that its member is not taken.
 image-mutant:
 	@mkdir -p $(OUT)
-	$(Q)$(CROSS)gcc $(call mutant_flags,$(cflags_core)) -c $(SRC) -o $(OUT)/mutant.o
+	$(Q)$(CROSS)gcc $(call mutant_flags,$(if $(call is_core,$(FILE)),$(cflags_core),$(cflags_app))) -c $(SRC) \
+	    -o $(OUT)/mutant.o
 	$(Q)for t in $(T); do \
 	    cp $(B)/tests/$$t.run $(OUT)/ && \
 	    $(CROSS)gcc $(ldflags) $(B)/tests/image/$$t.o $(mutant_objs) $(OUT)/mutant.o \
-	        $(call obj,$(B),$(src_image_lib)) -Wl,--start-group $(NEWLIB)/lib/libc.a $(NEWLIB)/lib/libm.a -lgcc \
-	        -Wl,--end-group -o $(OUT)/$$t.elf || exit 1; \
+	        $(call obj,$(B),$(src_image_lib)) $(link_libs) -o $(OUT)/$$t.elf || exit 1; \
 	done
 
 # The mutant's object comes before the archive, so that its member is not taken.
