@@ -169,6 +169,7 @@ static void end(void)
     enum hgc_mode mode = gc.mode;       /* once the world is started, another cycle may begin, with another mode */
     gc.times.end_ns = hal_time_ns();
     gc.times.stop2_ns = stats_pause(stopped);
+    struct trace_line line = gc.cfg.trace ? trace_take() : (struct trace_line){0};
     world_start();
     assist_end();
     hk_sem_post(&gc.sweep_wake);
@@ -177,7 +178,8 @@ static void end(void)
     if (mode >= HGC_FORCE)
         sched_gate(false);
     if (gc.cfg.trace)
-        trace_cycle();
+        trace_print(&line);
+    st_rlx(&gc.ended, n);
     hk_event_set(&gc.done[n & 1]);
 }
 
@@ -216,6 +218,8 @@ int hgc_collect(enum hgc_mode mode)
     cycle_start(mode, true, begun);           /* or somebody else's that began after this call */
     cycle_wait(begun + 1);
     sweep_finish();
+    while ((int32_t)(ld_rlx(&gc.ended) - (begun + 1)) < 0)      /* its line stands above what the caller prints next */
+        hk_event_wait(&gc.done[(begun + 1) & 1], HK_FOREVER);
     return HGC_OK;
 }
 

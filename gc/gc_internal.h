@@ -123,7 +123,8 @@ struct gc {
     struct hk_mutex start_lock;
     uint32_t cycle;             /* atomic: cycles begun; world stopped */
     uint32_t finished;          /* atomic: cycles whose mark is over; world stopped */
-    struct hk_event done[2];    /* done[n & 1]: set when cycle n has finished; cleared when n begins */
+    uint32_t ended;             /* atomic: cycles whose end is done with: sweep woken, gate opened, line printed */
+    struct hk_event done[2];    /* done[n & 1]: set when cycle n has ended; cleared when n begins */
     uint32_t terminating;       /* atomic: 1 + hart whose worker tries to end the mark; 0: none does */
     uint32_t active;            /* atomic: drains that may hold a block, a slice or a claim */
     enum hgc_mode mode;         /* of the cycle that runs; world stopped */
@@ -691,6 +692,16 @@ void verify_revived(uintptr_t p);       /* a mark made p's object reachable agai
 
 /* Counts a stop that began at `since` and ends now; world stopped.  Returns its length. */
 uint64_t stats_pause(uint64_t since);
-void trace_cycle(void);
+/* What the trace line of a cycle says: taken in its last stop, because the next cycle may begin right after, and printed when
+ * the world runs. */
+struct trace_line {
+    struct gc_times times;
+    uint32_t cycle;
+    unsigned percent;
+    uintptr_t live;
+    uint64_t objects;
+};
+struct trace_line trace_take(void);
+void trace_print(const struct trace_line *line);
 
 #endif

@@ -220,17 +220,24 @@ static unsigned kib(uintptr_t bytes)
     return (unsigned)(bytes >> 10);
 }
 
-void trace_cycle(void)
+struct trace_line trace_take(void)
 {
-    struct gc_times *t = &gc.times;
-    uint64_t now = t->end_ns, age = now - gc.born_ns, work = 0;
+    uint64_t age = gc.times.end_ns - gc.born_ns, work = 0;
     for (unsigned i = 0; i < hal_hart_count(); i++)
         work += marking_ns(gc_of(hal_hart(i)));
-    unsigned percent = age ? (unsigned)(work * 100 / (age * hal_hart_count())) : 0;
+    return (struct trace_line){
+        .times = gc.times, .cycle = ld_rlx(&gc.finished), .live = gc.live, .objects = gc.objects_marked,
+        .percent = age ? (unsigned)(work * 100 / (age * hal_hart_count())) : 0};
+}
+
+void trace_print(const struct trace_line *line)
+{
+    const struct gc_times *t = &line->times;
+    uint64_t age = t->end_ns - gc.born_ns;
     hk_printf("gc %u @%u.%03us %u%%: %u+%u+%u us stop, mark, stop, wait %u+%u us, %u->%u->%u KiB, trigger %u KiB, "
               "%u objects, %u harts\n",
-              (unsigned)gc.finished, (unsigned)(age / 1000000000), (unsigned)(age / 1000000 % 1000), percent,
+              (unsigned)line->cycle, (unsigned)(age / 1000000000), (unsigned)(age / 1000000 % 1000), line->percent,
               us(t->stop1_ns), us(t->end_ns - t->mark_ns), us(t->stop2_ns), us(t->wait1_ns), us(t->wait2_ns),
-              kib(t->used_start), kib(t->used_end), kib(gc.live), kib(t->trigger), (unsigned)gc.objects_marked,
+              kib(t->used_start), kib(t->used_end), kib(line->live), kib(t->trigger), (unsigned)line->objects,
               hal_hart_count());
 }
