@@ -238,7 +238,8 @@ static void thrash(void *arg)
 static void period(void)
 {
     uint64_t before = stats().cycles, since = hk_now();
-    hk_sleep(6 * PERIOD_MS * MS);
+    for (hk_sleep(6 * PERIOD_MS * MS); stats().cycles < before + 2 && hk_now() - since < 20000 * MS;)
+        hk_sleep(PERIOD_MS * MS);       /* a busy host may hold the sweeper up, which begins it */
     uint64_t n = stats().cycles - before, periods = (hk_now() - since) / (PERIOD_MS * MS);
     hk_printf("# %u cycles in %u periods\n", (unsigned)n, (unsigned)periods);
     ok(n >= 2 && n <= periods + 1, "a cycle starts when none has for the period");
