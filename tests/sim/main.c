@@ -41,10 +41,12 @@ enum { SECONDS_MAX = 10 };      /* for one schedule */
 
 static int only = -1;           /* constant during a schedule, as all of the options */
 
-/* The workload's tasks have ended: what is left after a collection is what was allocated and not freed. */
+/* The workload's tasks have ended: what is left after a collection is what was allocated and not freed.  No cycle may end while
+ * the figures are read, one after another. */
 static void balance(void)
 {
     struct hgc_stats s;
+    hgc_set_auto(false);
     hgc_collect(HGC_WAIT);
     hgc_stats(&s);
     if (s.alloc_bytes - s.free_bytes != s.heap_used || s.heap_used < s.heap_live)
