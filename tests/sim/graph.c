@@ -96,14 +96,16 @@ static bool owns(struct mutator *m, const struct node *p)
     return p && truth_owner(check(p)) == m->self;
 }
 
+/* The first slots, or all: any may be the last one that is copied. */
 static void copy(struct mutator *m, struct node *to, struct node *from)
 {
+    unsigned n = 1 + sim_choose(SLOTS);
     if (to == from || !owns(m, to) || !owns(m, from))
         return;
-    for (unsigned i = 0; i < SLOTS; i++)
+    for (unsigned i = 0; i < n; i++)
         truth_open(truth_slot(check(to), i));
-    hgc_copy(to->slot, from->slot, sizeof to->slot);
-    for (unsigned i = 0; i < SLOTS; i++)
+    hgc_copy(to->slot, from->slot, n * sizeof to->slot[0]);
+    for (unsigned i = 0; i < n; i++)
         truth_set(truth_slot(check(to), i), *truth_slot(check(from), i));
 }
 
