@@ -169,7 +169,8 @@ static void end(void)
     enum hgc_mode mode = gc.mode;       /* once the world is started, another cycle may begin, with another mode */
     gc.times.end_ns = hal_time_ns();
     gc.times.stop2_ns = stats_pause(stopped);
-    struct trace_line line = gc.cfg.trace ? trace_take() : (struct trace_line){0};
+    if (gc.cfg.trace)
+        trace_take();
     world_start();
     assist_end();
     hk_sem_post(&gc.sweep_wake);
@@ -178,7 +179,7 @@ static void end(void)
     if (mode >= HGC_FORCE)
         sched_gate(false);
     if (gc.cfg.trace)
-        trace_print(&line);
+        trace_print();
     st_rlx(&gc.ended, n);
     hk_event_set(&gc.done[n & 1]);
 }
@@ -195,13 +196,18 @@ void cycle_try_end(void)
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
-/* Until cycle n, which has begun, has finished. */
-void cycle_wait(uint32_t n)
+/* Until `cycles`, of those that have come so far, is n, a cycle that has begun. */
+static void wait_for(const uint32_t *cycles, uint32_t n)
 {
-    while ((int32_t)(ld_acq(&gc.finished) - n) < 0) {   /* [L-none: written in a stop, so L-stop.resume orders it] */
+    while ((int32_t)(ld_acq(cycles) - n) < 0) {         /* [L-none: L-stop.resume orders what the cycle's last stop wrote] */
         worker_hurry();
         hk_event_wait(&gc.done[n & 1], HK_FOREVER);
     }
+}
+
+void cycle_wait(uint32_t n)
+{
+    wait_for(&gc.finished, n);
 }
 
 int hgc_collect(enum hgc_mode mode)
@@ -216,10 +222,8 @@ int hgc_collect(enum hgc_mode mode)
     uint32_t begun = ld_rlx(&gc.cycle);
     cycle_wait(begun);
     cycle_start(mode, true, begun);           /* or somebody else's that began after this call */
-    cycle_wait(begun + 1);
+    wait_for(&gc.ended, begun + 1);           /* its line stands above what the caller prints next */
     sweep_finish();
-    while ((int32_t)(ld_rlx(&gc.ended) - (begun + 1)) < 0)      /* its line stands above what the caller prints next */
-        hk_event_wait(&gc.done[(begun + 1) & 1], HK_FOREVER);
     return HGC_OK;
 }
 

@@ -692,16 +692,9 @@ void verify_revived(uintptr_t p);       /* a mark made p's object reachable agai
 
 /* Counts a stop that began at `since` and ends now; world stopped.  Returns its length. */
 uint64_t stats_pause(uint64_t since);
-/* What the trace line of a cycle says: taken in its last stop, because the next cycle may begin right after, and printed when
- * the world runs. */
-struct trace_line {
-    struct gc_times times;
-    uint32_t cycle;
-    unsigned percent;
-    uintptr_t live;
-    uint64_t objects;
-};
-struct trace_line trace_take(void);
-void trace_print(const struct trace_line *line);
+/* Takes what the trace line of this cycle says, in its last stop, because the next cycle may begin right after; and prints it,
+ * when the world runs.  By who holds gc.terminating. */
+void trace_take(void);
+void trace_print(void);
 
 #endif

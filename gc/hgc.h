@@ -128,9 +128,9 @@ int hgc_init(const struct hgc_config *config);
  *     gctrace=0|1   verify=0|1   clobber=0|1   noauto=0|1   stoptheworld=0|1|2
  *     stress=n      percent=1 .. 10000         mintrigger=size             limit=size
  *     markharts=n+n+...    freeharts=n+n+...
- * A size is a number, or one with K, M or G; the last two take numbers of harts.  0 is the others' default, where that is allowed.  HGC_EINVAL: a word is wrong;
- * then *c is as it was, and `error` has the n characters at most that name the word and say what is allowed
- * (HGC_SETTINGS_ERROR suffice).  Any context. */
+ * A size is a number, or one with K, M or G; the last two take numbers of harts.  0 is the others' default, where that is
+ * allowed.  HGC_EINVAL: a word is wrong; then *c is as it was, and `error` has the n characters at most that name the word and
+ * say what is allowed (HGC_SETTINGS_ERROR suffice).  Any context. */
 int hgc_settings(struct hgc_config *c, const char *text, char *error, size_t n);
 #define HGC_SETTINGS_ERROR 200
 

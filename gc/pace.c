@@ -111,8 +111,9 @@ static void limiter_look(void)
     if (gc.limiter.limiting) {
         amo_or_rlx(&gc.pressure_due, 1u << HGC_PRESSURE_HARD);
         st_rlx(&gc.limiter_cycle, ld_rlx(&gc.cycle));
-    } else
+    } else {
         st_rlx(&gc.chances, 0);
+    }
     st_rlx(&gc.limiting, gc.limiter.limiting);
 }
 

@@ -167,11 +167,17 @@ HAL_NO_SANITIZE __attribute__((noinline)) void root_wipe_below(void)
         below[i] = 0;
 }
 
+/* Was its stack scanned in this cycle, and need it not be again?  Where there are plain roots, all stacks are looked at twice. */
+static bool stack_done(const struct task *t)
+{
+    return ld_rlx(&t->gc_seen) == ld_rlx(&gc.cycle) && !(ld_rlx(&gc.jobs_again) && ld_rlx(&gc.plain));
+}
+
 /* Scans a claimed task, gives it back, and closes its job. */
 static void scan_claimed(struct task *t)
 {
     bool first = ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle);
-    if (first || (ld_rlx(&gc.jobs_again) && ld_rlx(&gc.plain))) {
+    if (!stack_done(t)) {
         struct hal_roots r;
         root_mark_stack(t);
         hal_ctx_roots(&t->ctx, &r);
@@ -214,13 +220,12 @@ void root_born(struct task *t)
         clear_below(t);
 }
 
-/* Its stack is to be left alone: for now (leak.c), or because it was scanned and there are no plain roots. */
+/* Its stack is to be left alone: for now (leak.c), or because this look is for others. */
 static bool passed_over(unsigned slot)
 {
     hal_crit_t c = hal_crit_enter();
     const struct task *t = task_lock_slot(slot);
-    bool again = ld_rlx(&gc.jobs_again) && !ld_rlx(&gc.plain);
-    bool over = t && ((again && ld_rlx(&t->gc_seen) == ld_rlx(&gc.cycle)) || leak_puts_off(t));
+    bool over = t && ((ld_rlx(&gc.jobs_again) && stack_done(t)) || leak_puts_off(t));
     task_unlock_slot();
     hal_crit_exit(c);
     return over;

@@ -220,24 +220,35 @@ static unsigned kib(uintptr_t bytes)
     return (unsigned)(bytes >> 10);
 }
 
-struct trace_line trace_take(void)
+/* gc.terminating */
+static struct {
+    struct gc_times times;
+    uint32_t cycle;
+    unsigned percent;
+    uintptr_t live;
+    uint64_t objects;
+} line;
+
+void trace_take(void)
 {
     uint64_t age = gc.times.end_ns - gc.born_ns, work = 0;
     for (unsigned i = 0; i < hal_hart_count(); i++)
         work += marking_ns(gc_of(hal_hart(i)));
-    return (struct trace_line){
-        .times = gc.times, .cycle = ld_rlx(&gc.finished), .live = gc.live, .objects = gc.objects_marked,
-        .percent = age ? (unsigned)(work * 100 / (age * hal_hart_count())) : 0};
+    line.times = gc.times;
+    line.cycle = ld_rlx(&gc.finished);
+    line.percent = age ? (unsigned)(work * 100 / (age * hal_hart_count())) : 0;
+    line.live = gc.live;
+    line.objects = gc.objects_marked;
 }
 
-void trace_print(const struct trace_line *line)
+void trace_print(void)
 {
-    const struct gc_times *t = &line->times;
+    const struct gc_times *t = &line.times;
     uint64_t age = t->end_ns - gc.born_ns;
     hk_printf("gc %u @%u.%03us %u%%: %u+%u+%u us stop, mark, stop, wait %u+%u us, %u->%u->%u KiB, trigger %u KiB, "
               "%u objects, %u harts\n",
-              (unsigned)line->cycle, (unsigned)(age / 1000000000), (unsigned)(age / 1000000 % 1000), line->percent,
+              (unsigned)line.cycle, (unsigned)(age / 1000000000), (unsigned)(age / 1000000 % 1000), line.percent,
               us(t->stop1_ns), us(t->end_ns - t->mark_ns), us(t->stop2_ns), us(t->wait1_ns), us(t->wait2_ns),
-              kib(t->used_start), kib(t->used_end), kib(line->live), kib(t->trigger), (unsigned)line->objects,
+              kib(t->used_start), kib(t->used_end), kib(line.live), kib(t->trigger), (unsigned)line.objects,
               hal_hart_count());
 }

@@ -13,7 +13,8 @@ static bool must_go_on(const struct hart *h, const struct task *t)
     return h->pin > 0 || t->no_stack_roots;
 }
 
-/* In its trap: its mutexes go to the next, the C library's state is given back, its joiner wakes, another task runs when the trap returns. */
+/* In its trap: its mutexes go to the next, the C library's state is given back, its joiner wakes, another task runs when the
+ * trap returns. */
 static void end_in_trap(struct hart *h, struct task *t)
 {
     t->exited_by_fault = true;

@@ -8,58 +8,10 @@
 #include "gc/gc_internal.h"
 #include "tap.h"
 
-enum { NODE = HGC_KIND_FIRST, NODES = 20000, LISTS = 16, ARENA = 8 << 20, CYCLES = 5, BUSY_MAX = 16, CHANGES = 120 };
+enum { NODE = HGC_KIND_FIRST, NODES = 20000, FILL = 2, ARENA = 8 << 20, CYCLES = 5, CHANGES = 120 };
+#include "lists.h"
 
-struct node { uintptr_t number; hgc_ref(struct node) next; uintptr_t fill[2]; };
-
-static hgc_ref(struct node) list[LISTS];
-static uint32_t over, ticked, turns;    /* atomic */
-static struct task *busy_task[BUSY_MAX];
-
-static __attribute__((noinline)) bool build(void)
-{
-    for (unsigned i = 0; i < NODES; i++) {
-        struct node *p = hgc_new(NODE, sizeof(*p));
-        if (!p)
-            return false;
-        p->number = i;
-        hgc_set(&p->next, hgc_get(list[i % LISTS]));
-        hgc_set(&list[i % LISTS], p);
-    }
-    return true;
-}
-
-static bool whole(void)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < LISTS; i++)
-        for (struct node *p = hgc_get(list[i]); p; p = hgc_get(p->next), n++)
-            if (p->number % LISTS != i)
-                return false;
-    return n == NODES;
-}
-
-static void spin(void *arg)
-{
-    (void)arg;
-    while (!ld_rlx(&over)) {
-    }
-}
-
-/* Two for each hart. */
-static void busy(void)
-{
-    st_rlx(&over, 0);
-    for (unsigned i = 0; i < 2 * hk_harts(); i++)
-        hk_task_create(&busy_task[i], NULL, spin, NULL);
-}
-
-static void busy_ends(void)
-{
-    st_rlx(&over, 1);
-    for (unsigned i = 0; i < 2 * hk_harts(); i++)
-        hk_task_join(busy_task[i], NULL);
-}
+static uint32_t ticked, turns;  /* atomic */
 
 static uint64_t worker_ns(unsigned hart)
 {

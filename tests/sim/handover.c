@@ -6,6 +6,7 @@
  * A reference that a task has in its hands is a token: truth_hold counts it when it is taken, and it passes along with
  * the reference.  So an object is held from its birth until some task drops its last token, wherever it is.
  */
+#include "gc/gc_internal.h"
 #include "gc/hgc.h"
 #include "kernel/hart.h"
 #include "kernel/hk.h"
@@ -238,6 +239,15 @@ static void rest(void)
     }
 }
 
+/* Who waits for a cycle goes on when all of its end is done with. */
+static void collect(enum hgc_mode mode)
+{
+    uint32_t begun = ld_rlx(&gc.cycle);
+    hgc_collect(mode);
+    if (mode != HGC_START && (int32_t)(ld_rlx(&gc.ended) - begun) <= 0)
+        sim_fail("a collection that began after cycle %u returned before its end", (unsigned)begun);
+}
+
 static __attribute__((noinline)) struct node *step(struct node *p, unsigned generation)
 {
     switch (sim_choose(12)) {
@@ -247,7 +257,7 @@ static __attribute__((noinline)) struct node *step(struct node *p, unsigned gene
     case 5:         return from_the_dead(p);
     case 6: case 7: return exchange(p);
     case 8:
-        hgc_collect(sim_choose(6) ? HGC_START : HGC_WAIT + sim_choose(3));
+        collect(sim_choose(6) ? HGC_START : HGC_WAIT + sim_choose(3));
         return p;
     case 9:
         if (generation == 0)

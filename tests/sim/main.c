@@ -100,6 +100,13 @@ void workload_heap(size_t bytes)
         sim_fail("hgc_init failed");
 }
 
+void workload_busy(void *over)
+{
+    static uint32_t turns;      /* atomic */
+    while (!ld_rlx((uint32_t *)over))
+        amo_add_rlx(&turns, 1);
+}
+
 HAL_NO_SANITIZE __attribute__((noinline)) void workload_forget(void)
 {
     uintptr_t below[96];

@@ -12,7 +12,7 @@ enum { NODE = HGC_KIND_FIRST, NODES = 1600, LISTS = 32, CYCLES = 50, ARENA = 160
 struct node { hgc_ref(struct node) next; };
 
 static hgc_ref(struct node) list[LISTS];        /* so that several can mark at a time */
-static uint32_t over, turns;            /* atomic */
+static uint32_t over;                   /* atomic */
 
 static void build(void)
 {
@@ -26,13 +26,6 @@ static void build(void)
         hgc_set(&p->next, hgc_get(list[i % LISTS]));
         hgc_set(&list[i % LISTS], p);
     }
-}
-
-static void busy(void *arg)
-{
-    (void)arg;
-    while (!ld_rlx(&over))
-        amo_add_rlx(&turns, 1);
 }
 
 /* Marks, and lets the program have about as much time before the next one. */
@@ -53,7 +46,7 @@ int quarter(void)
     unsigned n = hk_harts(), tasks = 2 * n;     /* enough for each hart when one is a worker's */
     build();
     for (unsigned i = 0; i < tasks; i++)
-        if (hk_task_create(&t[i], NULL, busy, NULL) != HK_OK)
+        if (hk_task_create(&t[i], NULL, workload_busy, &over) != HK_OK)
             sim_fail("no memory for a task");
     uint64_t begin = hk_now();
     cycles();

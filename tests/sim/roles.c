@@ -13,7 +13,7 @@ enum { NODE = HGC_KIND_FIRST, LISTS = 4, MORTALS = 3, BUSY_MAX = HK_MAX_HARTS };
 struct node { hgc_ref(struct node) next, other; };
 
 static hgc_ref(struct node) list[LISTS];
-static uint32_t over, turns;    /* atomic */
+static uint32_t over;                   /* atomic */
 
 static void change_role(void)
 {
@@ -37,13 +37,6 @@ static void start(void)
         hgc_set(&p->next, hgc_get(list[i % LISTS]));
         hgc_set(&list[i % LISTS], p);
     }
-}
-
-static void busy(void *arg)
-{
-    (void)arg;
-    while (!ld_rlx(&over))
-        amo_add_rlx(&turns, 1);
 }
 
 /* Holds an object on its stack alone, or drops it, and ends. */
@@ -99,7 +92,7 @@ int roles(void)
     unsigned n = sim_choose(4) == 0 ? hk_harts() : 0;
     start();
     for (unsigned i = 0; i < n; i++)
-        if (hk_task_create(&t[i], NULL, busy, NULL) != HK_OK)
+        if (hk_task_create(&t[i], NULL, workload_busy, &over) != HK_OK)
             sim_fail("no memory for a task");
     for (unsigned k = 2 + sim_choose(3); k > 0; k--)
         one_cycle();

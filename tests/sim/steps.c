@@ -17,7 +17,7 @@ struct node {
     hgc_ref(struct node) next, unused;
 };
 static hgc_ref(struct node) list[LISTS];
-static uint32_t over, turns;    /* atomic */
+static uint32_t over;                   /* atomic */
 static unsigned nodes, steppers;
 static bool roles_change;
 
@@ -63,13 +63,6 @@ static void start(void)
 }
 
 /* ---- beside the steps -------------------------------------------------------------------------------------------- */
-
-static void busy(void *arg)
-{
-    (void)arg;
-    while (!ld_rlx(&over))
-        amo_add_rlx(&turns, 1);
-}
 
 /* The lists of one mover change their places, each held by its stack alone for a moment. */
 static __attribute__((noinline)) void swap_lists(unsigned self)
@@ -153,9 +146,9 @@ static void stepper(void *arg)
     }
 }
 
-static void create(struct task **t, const struct hk_task_config *config, void (*fn)(void *), unsigned arg)
+static void create(struct task **t, const struct hk_task_config *config, void (*fn)(void *), uintptr_t arg)
 {
-    if (hk_task_create(t, config, fn, (void *)(uintptr_t)arg) != HK_OK)
+    if (hk_task_create(t, config, fn, (void *)arg) != HK_OK)
         sim_fail("no memory for a task");
 }
 
@@ -170,7 +163,7 @@ int steps(void)
     start();
     build();
     for (unsigned i = 0; i < nbusy; i++)
-        create(&b[i], NULL, busy, i);
+        create(&b[i], NULL, workload_busy, (uintptr_t)&over);
     for (unsigned i = 0; i < movers; i++)
         create(&m[i], NULL, mover, i);
     for (unsigned i = 0; i < steppers; i++)

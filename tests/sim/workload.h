@@ -29,6 +29,9 @@ void workload_heap(size_t bytes);
 struct hgc_config;
 void workload_roles(struct hgc_config *config);
 
+/* A task that leaves its hart no rest until the word at `over`, a uint32_t, is set.  Each turn is a step of the schedule. */
+void workload_busy(void *over);
+
 /* Clears what earlier calls have left below this frame: a dead word there would keep an object. */
 void workload_forget(void);
 
