@@ -73,6 +73,7 @@ static void begin(enum hgc_mode mode, bool forced, bool stepped)
     root_prepare();
     unbarriered_begin();
     leak_begin();
+    runtime_begin();
     if (gc.cfg.verify)
         verify_begin();
     st_rlx(&hgc_phase, GC_MARK);
@@ -144,7 +145,7 @@ static void finish(void)
 
 static void end(void)
 {
-    if (unbarriered_look() || leak_look())
+    if (unbarriered_look() || leak_look() || runtime_look())
         return;
     amo_add_rlx(&gc.handshakes, 1);
     world_each_hart(nothing, NULL);     /* ragged: every hart has left what it was in when the queues ran dry */
@@ -152,7 +153,7 @@ static void end(void)
         return;
     world_stop(WORLD_MARK_TERM, NULL, NULL);
     uint64_t stopped = hal_time_ns();
-    if (!cycle_quiet() || !unbarriered_end() || !leak_end()) {
+    if (!cycle_quiet() || !unbarriered_end() || !leak_end() || !runtime_end()) {
         gc.retries++;
         special_retry();
         stats_pause(stopped);
@@ -210,6 +211,11 @@ void cycle_wait(uint32_t n)
     wait_for(&gc.finished, n);
 }
 
+uint32_t hgc_cycle(void)
+{
+    return ld_rlx(&gc.cycle);
+}
+
 int hgc_collect(enum hgc_mode mode)
 {
     if (mode == HGC_START) {
@@ -219,12 +225,21 @@ int hgc_collect(enum hgc_mode mode)
     }
     if ((unsigned)mode > HGC_FORCE_BLOCK)
         return HGC_EINVAL;
+    stacks_wait_begin();
     uint32_t begun = ld_rlx(&gc.cycle);
     cycle_wait(begun);
     cycle_start(mode, true, begun);           /* or somebody else's that began after this call */
     wait_for(&gc.ended, begun + 1);           /* its line stands above what the caller prints next */
+    stacks_wait_end();
     sweep_finish();
     return HGC_OK;
+}
+
+void hgc_wait_mark(void)
+{
+    stacks_wait_begin();
+    cycle_wait(ld_rlx(&gc.cycle));
+    stacks_wait_end();
 }
 
 bool hgc_set_auto(bool on)

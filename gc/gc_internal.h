@@ -84,6 +84,7 @@ enum gc_phase { GC_OFF, GC_MARK, GC_MARK_TERMINATION };
 struct kind_entry {
     struct hgc_kind k;
     bool used;
+    bool leaf;                  /* no references */
 };
 
 /* Swept blocks of one kind and class that have free cells.  A list left by an older sweep counts as empty, so nothing has
@@ -207,6 +208,12 @@ struct gc {
     uint32_t isr_reserves;          /* atomic: written under isr_lock */
     unsigned isr_tasks;             /* isr_lock: refillers that were started */
 
+    /* runtime.c */
+    const struct hgc_runtime *runtimes[HGC_RUNTIMES];   /* constant once nruntimes counts it */
+    uint32_t nruntimes;         /* atomic */
+    uint32_t later;             /* atomic: a job is held open until a runtime is asked again */
+    struct hk_timer later_timer;
+
     /* trace, statistics: written under start_lock or in the stops */
     struct gc_times {
         uint64_t start_ns, mark_ns, quiet_ns, end_ns;   /* start requested, mark began, nothing left to mark, over */
@@ -229,6 +236,7 @@ struct gc {
 extern struct gc gc;
 enum { HGC_ARENA_MIN = 64 * 1024 };
 extern struct kind_entry gc_kinds[GC_KINDS];
+static inline bool is_leaf(unsigned kind) { return gc_kinds[kind].leaf; }
 
 static inline bool gc_is_on(void) { return ld_rlx(&hgc_phase) != GC_OFF; }
 
@@ -450,8 +458,12 @@ void root_born(struct task *t);
  * number in hal_roots, which is smaller than any address of a stack. */
 void task_each_word(struct task *t, void (*fn)(void *arg, uintptr_t word, uintptr_t where), void *arg);
 
-/* Marks what the words of t's stack and registers refer to; t does not run. */
+/* Marks what the words of t's stack and registers refer to, and its own stacks; t does not run. */
 void root_mark_stack(struct task *t);
+/* Calls the trace function of t's own stacks, if it has some; t does not run. */
+void task_trace_own(struct task *t, struct hgc_visitor *v);
+/* The same, and marks what it reports.  In a drain, or world stopped. */
+void mark_own_stacks(struct task *t);
 /* Zeroes the stack below the caller's frame: after marking on a task's stack. */
 void root_wipe_below(void);
 
@@ -470,6 +482,18 @@ bool leak_puts_off(const struct task *t);
 bool leak_look(void);
 /* World stopped and quiet.  False: the jobs are open again, so the cycle cannot end yet. */
 bool leak_end(void);
+
+/* Stacks beside the C stack: stacks.c.  The caller, a task, waits for a cycle. */
+enum { STACKS_ONLY_ALLOWED = 1, STACKS_ONLY_NOW = 2 };
+void stacks_wait_begin(void);
+void stacks_wait_end(void);
+
+/* Runtimes that have something to do as a mark ends: runtime.c.  In the stop that begins a cycle. */
+void runtime_begin(void);
+/* By who holds gc.terminating, when it is quiet.  True: it is not any longer. */
+bool runtime_look(void);
+/* World stopped and quiet.  False: the cycle cannot end yet. */
+bool runtime_end(void);
 
 /* ---- who marks: worker.c, assist.c ------------------------------------------------------------------------------- */
 

@@ -142,29 +142,39 @@ enum {
     HGC_KIND_FIRST = 2,         /* the program numbers its kinds from here, best with an enum: constant kinds inline */
 };
 
-/* What a trace function reports references to.  hgc_visit is the only thing that it may call. */
+/* What a trace function reports references to.  hgc_visit and hgc_visit_weakly are all that it may call. */
 struct hgc_visitor {
     void (*visit)(struct hgc_visitor *v, void *reference);
+    void (*weakly)(struct hgc_visitor *v, void *reference);
 };
-/* Reports one reference, NULL or the inside of an object too. */
+/* Reports one reference, NULL or the inside of an object too.  A word that is no reference does no harm. */
 static inline void hgc_visit(struct hgc_visitor *v, void *reference) { v->visit(v, reference); }
+/* Reports a reference to an object that shall stay, but whose own references are not followed for this one's sake: the
+ * vector of a weak table.  Who holds it so sees to what is in it; see hgc_runtime. */
+static inline void hgc_visit_weakly(struct hgc_visitor *v, void *reference) { v->weakly(v, reference); }
 
-/* How objects of a kind hold references: a repeating map of words, or a trace function.
- * A trace function runs on mark workers while the program uses the object: it must accept any mixture of zero and
- * initialised fields, read each field once, and neither wait nor allocate nor store. */
+/* How objects of a kind hold references: a repeating map of words, or a trace function; with neither they hold none, as
+ * HGC_LEAF's.  A trace function runs on mark workers while the program uses the object: it must accept any mixture of zero
+ * and initialised fields, read each field once, and neither wait nor allocate nor store to the heap. */
 struct hgc_kind {
     const char *name;           /* for reports; kept by pointer */
-    unsigned words;             /* the map's period in words, 1 to 1024; 0 with a trace function */
+    unsigned words;             /* the map's period in words, 1 to 1024.  With a trace function: 0, it is given the object as
+                                   a whole; else the object is an array of elements of so many words, and the function is
+                                   given some of them at a time, so that a large array is marked in pieces */
     const uint32_t *map;        /* bit i % 32 of map[i / 32] set: word i is a reference; kept by pointer */
-    void (*trace)(void *object, size_t size, struct hgc_visitor *v);
+    void (*trace)(void *start, size_t bytes, struct hgc_visitor *v);
+    bool (*release)(void *object);      /* only where there are no references: asked by the sweep, in a critical section,
+                                   before it frees an object that it found dead; false: the object stays until the next
+                                   cycle.  So a table that knows objects without keeping them is told in time.  It is also
+                                   asked about memory that was never handed out, which is all zero.  Short */
 };
 /* The bit of a field in a map whose first 32 words suffice. */
 #define HGC_WORD(type, field) (offsetof(type, field) / sizeof(void *))
 #define HGC_MAP(type, field) ((uint32_t)1 << (HGC_WORD(type, field) % 32))
 
 /* Registers kind number `kind` (HGC_KIND_FIRST .. HGC_KINDS - 1), before its first object.  *k is copied.  Task, or
- * before the scheduler runs.  HGC_EINVAL: number out of range, neither map nor trace, both, or a bad period. HGC_EBUSY:
- * that number is taken. */
+ * before the scheduler runs.  HGC_EINVAL: number out of range, both map and trace, a bad period, or `release` with
+ * references.  HGC_EBUSY: that number is taken. */
 int hgc_kind(unsigned kind, const struct hgc_kind *k);
 
 /* ---- references -------------------------------------------------------------------------------------------------- */
@@ -240,6 +250,55 @@ void hgc_shade(const void *reference);
 /* All references of an object are followed again in this cycle, after they were stored: one touch for many stores of a section.
  * `container`: points to or into it.  A large object is scanned from its beginning.  Between cycles it does nothing.  Task. */
 void hgc_touch(const void *container);
+
+/* ---- for runtimes with stacks and tables of their own ------------------------------------------------------------- */
+
+/* Memory that the calling task uses as a stack of its own: it stores there without a barrier.  `trace` reports what the task can
+ * reach by it.  It is called together with the scan of the task's C stack, while the task does not run, perhaps in the middle
+ * of any of its functions; also by verify mode, and where there are plain roots, with the world stopped: so more than once
+ * a cycle.  `task` is the one that it is called for.  The rules of a kind's trace function hold.
+ * What is on a stack is then treated as what is in the task's registers: stores to the heap need the barrier, those to the
+ * stack none.  A stack that the task leaves (a coroutine's) is an object like any other; before the task stores to it again
+ * in the same mark, all that is on it is shaded. */
+struct task;
+struct hgc_stacks {
+    void (*trace)(struct hgc_stacks *s, const struct task *task, struct hgc_visitor *v);
+};
+/* The stacks of the calling task from now on; NULL: none but its C stack.  *s is kept by pointer, and its memory is the
+ * caller's to keep.  Returns those before.  Task.  gc/stacks.h has an inline look at it. */
+struct hgc_stacks *hgc_stacks_set(struct hgc_stacks *s);
+/* While the calling task waits in hgc_collect or hgc_wait_mark, its C stack is not looked at, but `trace` is asked: for a
+ * runtime all of whose references are in its own stacks there.  Returns the setting before.  Task. */
+bool hgc_stacks_only(bool on);
+
+/* How many cycles have begun.  Any context. */
+uint32_t hgc_cycle(void);
+/* Waits until the mark that runs is over; at once if none does.  Task. */
+void hgc_wait_mark(void);
+
+/* What a runtime does at the joints of a cycle.  Each may be NULL. */
+enum hgc_quiet {
+    HGC_QUIET,                  /* nothing more to mark for this runtime */
+    HGC_QUIET_MORE,             /* it has shaded something: marking goes on */
+    HGC_QUIET_LATER,            /* some task has to do something first: it is asked again soon, or at hgc_ask_again */
+};
+struct hgc_runtime {
+    void (*begin)(void);        /* in the stop that begins a cycle, the phase is still OFF.  Constant time */
+    /* Nothing is left to mark; the world runs.  Shades what it wants kept.  By one worker at a time. */
+    enum hgc_quiet (*quiet)(void);
+    /* The same, in the stop that is to end the mark.  After HGC_QUIET the mark does end; whether an object is marked is
+     * certain then (hgc_marked), and what is not marked is freed: weak references to it are cleared now. */
+    enum hgc_quiet (*end)(void);
+};
+#ifndef HGC_RUNTIMES
+#define HGC_RUNTIMES 4
+#endif
+/* Registers one; *r is kept by pointer.  HGC_ENOMEM: more than HGC_RUNTIMES.  Task, no cycle runs. */
+int hgc_runtime(const struct hgc_runtime *r);
+/* What a runtime waited for after HGC_QUIET_LATER may have happened.  Any context. */
+void hgc_ask_again(void);
+/* Is the object marked that p points to or into?  True also for what is no object.  In hgc_runtime.end and .quiet. */
+bool hgc_marked(const void *p);
 
 /* ---- allocation -------------------------------------------------------------------------------------------------- */
 

@@ -102,7 +102,7 @@ int hgc_init(const struct hgc_config *config)
     gc.stress_left = gc.cfg.stress;
     gc.born_ns = hal_time_ns();
     gc.overflow = NO_BLOCK;
-    gc_kinds[HGC_LEAF] = (struct kind_entry){.k = {.name = "leaf"}, .used = true};
+    gc_kinds[HGC_LEAF] = (struct kind_entry){.k = {.name = "leaf"}, .used = true, .leaf = true};
     gc_kinds[HGC_AMBIGUOUS] = (struct kind_entry){.k = {.name = "ambiguous"}, .used = true};
     special_init();
     class_init();
@@ -119,12 +119,13 @@ int hgc_init(const struct hgc_config *config)
 
 int hgc_kind(unsigned kind, const struct hgc_kind *k)
 {
-    if (kind < HGC_KIND_FIRST || kind >= HGC_KINDS || !k || k->words > 1024 || (k->words && !k->map)
-        || (k->words != 0) == (k->trace != NULL))
+    if (kind < HGC_KIND_FIRST || kind >= HGC_KINDS || !k || k->words > 1024 || (k->map != NULL && k->trace != NULL)
+        || (k->words && !k->map && !k->trace) || (k->map && !k->words) || (k->release && (k->map || k->trace)))
         return HGC_EINVAL;
     if (gc_kinds[kind].used)
         return HGC_EBUSY;
     gc_kinds[kind].k = *k;
+    gc_kinds[kind].leaf = !k->map && !k->trace;
     fence_ww();                         /* [L-none: the program lets no task allocate before, and orders that] */
     gc_kinds[kind].used = true;
     return HGC_OK;

@@ -31,7 +31,7 @@ static bool grey(const struct object *o)
     size_t size = object_size(o);
     own_add(&g->marked_objects, 1);
     own_add(&g->marked_bytes, size);
-    if (b->kind == HGC_LEAF)
+    if (is_leaf(b->kind))
         own_add(&g->leaf_bytes, size);       /* nothing will scan it */
     return true;
 }
@@ -42,7 +42,7 @@ static bool mark_in(uintptr_t p, const struct block *inside)
     struct object o;
     if (!find_object(p, &o) || !grey(&o))
         return false;
-    if (o.block != inside && (o.block->kind != HGC_LEAF || special_any(o.block)))
+    if (o.block != inside && (!is_leaf(o.block->kind) || special_any(o.block)))
         enqueue(o.block);
     return true;
 }
@@ -71,7 +71,7 @@ void mark_word(uintptr_t word)
 void mark_again(uintptr_t p)
 {
     struct object o;
-    if (!find_object(p, &o) || o.block->kind == HGC_LEAF)
+    if (!find_object(p, &o) || is_leaf(o.block->kind))
         return;
     grey(&o);
     if (ld_rlx(&o.block->state) == BLOCK_SMALL)
@@ -100,6 +100,21 @@ static void visit_ambiguous(struct hgc_visitor *v, void *word)
     mark_ambiguous((uintptr_t)word, ((struct scan *)v)->inside);
 }
 
+/* Scanned first, so to say, then marked: nobody finds it grey.  (Who sees the second store before the first follows its
+ * references, which keeps more, and no less.) */
+static void visit_weakly(struct hgc_visitor *v, void *reference)
+{
+    struct object o;
+    (void)v;
+    if (!find_object((uintptr_t)reference, &o) || object_marked(&o))
+        return;
+    if (ld_rlx(&o.block->state) == BLOCK_SMALL)
+        amo_or_rlx(&o.block->scan[o.cell / WORD_BITS], (uintptr_t)1 << (o.cell % WORD_BITS));
+    else
+        amo_swap_rlx(&o.block->large.cursor, object_size(&o));
+    grey(&o);
+}
+
 static void trace_map(const struct hgc_kind *k, uintptr_t start, uintptr_t from, uintptr_t to, struct hgc_visitor *v)
 {
     unsigned i = (unsigned)((from - start) / WORD % k->words);
@@ -109,6 +124,18 @@ static void trace_map(const struct hgc_kind *k, uintptr_t start, uintptr_t from,
         if (++i == k->words)
             i = 0;
     }
+}
+
+/* Those elements that begin in [from, to), offsets in the object.  What is left at its end is no element. */
+static void trace_elements(const struct hgc_kind *k, const struct object *o, uintptr_t from, uintptr_t to, struct hgc_visitor *v)
+{
+    uintptr_t each = k->words * WORD, whole = object_size(o) / each * each;
+    from = (from + each - 1) / each * each;
+    to = (to + each - 1) / each * each;
+    if (to > whole)
+        to = whole;
+    if (from < to)
+        k->trace((void *)(object_start(o) + from), to - from, v);
 }
 
 /* The program stores what it likes into these, also with ordinary stores while they are looked at. */
@@ -121,7 +148,7 @@ HAL_NO_SANITIZE static void trace_ambiguous(uintptr_t from, uintptr_t to, struct
 void object_trace(const struct object *o, uintptr_t from, uintptr_t to, struct hgc_visitor *v)
 {
     unsigned kind = o->block->kind;
-    if (kind == HGC_LEAF)
+    if (is_leaf(kind))
         return;
     if (kind == HGC_AMBIGUOUS) {
         trace_ambiguous(from, to, v);
@@ -131,6 +158,8 @@ void object_trace(const struct object *o, uintptr_t from, uintptr_t to, struct h
     uintptr_t start = object_start(o);
     if (!k->trace)
         trace_map(k, start, from, to, v);
+    else if (k->words)
+        trace_elements(k, o, from - start, to - start, v);
     else if (from == start)
         k->trace((void *)start, object_size(o), v);
 }
@@ -138,7 +167,7 @@ void object_trace(const struct object *o, uintptr_t from, uintptr_t to, struct h
 static void scan_object(const struct object *o, uintptr_t from, uintptr_t to)
 {
     bool ambiguous = o->block->kind == HGC_AMBIGUOUS;
-    struct scan s = {{ambiguous ? visit_ambiguous : visit}, o->block};
+    struct scan s = {{ambiguous ? visit_ambiguous : visit, visit_weakly}, o->block};
     object_trace(o, from, to, &s.v);
     if (special_any(o->block) && from == object_start(o)) {
         s.v.visit = visit;
@@ -148,9 +177,15 @@ static void scan_object(const struct object *o, uintptr_t from, uintptr_t to)
 
 void mark_children(const struct object *o)
 {
-    struct scan s = {{o->block->kind == HGC_AMBIGUOUS ? visit_ambiguous : visit}, NULL};
+    struct scan s = {{o->block->kind == HGC_AMBIGUOUS ? visit_ambiguous : visit, visit_weakly}, NULL};
     uintptr_t start = object_start(o);
     object_trace(o, start, start + object_size(o), &s.v);
+}
+
+void mark_own_stacks(struct task *t)
+{
+    struct scan s = {{visit, visit_weakly}, NULL};
+    task_trace_own(t, &s.v);
 }
 
 /* ---- the grey objects of a block --------------------------------------------------------------------------------- */
@@ -211,7 +246,8 @@ static bool leave_large(struct block *b, uintptr_t size)
 static void mark_large(struct block *b)
 {
     uintptr_t size = b->large.blocks_or_head << HGC_BLOCK_SHIFT, start = block_address(b);
-    uintptr_t step = gc_kinds[b->kind].k.trace ? size : HGC_SLICE;
+    const struct hgc_kind *k = &gc_kinds[b->kind].k;
+    uintptr_t step = k->trace && !k->words ? size : HGC_SLICE;
     struct object o = {b, 0};
     for (;;) {
         uintptr_t at = ld_rlx(&b->large.cursor);

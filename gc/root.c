@@ -145,7 +145,9 @@ static void mark_stack_word(void *arg, uintptr_t word, uintptr_t where)
 
 void root_mark_stack(struct task *t)
 {
-    task_each_word(t, mark_stack_word, NULL);
+    if (t->gc_stacks_only != STACKS_ONLY_NOW)
+        task_each_word(t, mark_stack_word, NULL);
+    mark_own_stacks(t);
 }
 
 /* Verify mode compares with a second look at this stack at the end of the mark.  Stale words below sp would then be taken

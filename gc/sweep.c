@@ -30,6 +30,32 @@ void sweep_begin(void)
     st_rlx(&gc.sweep_next, 0);
 }
 
+enum { RELEASES = 16 };         /* objects that one critical section asks about */
+
+/* Asks what kind `b` has about its dead: those that go are no objects any longer, those that stay count as marked.  True: there
+ * are more, call it again in another critical section. */
+static bool release_some(struct block *b)
+{
+    bool (*release)(void *) = gc_kinds[b->kind].k.release;
+    unsigned asked = 0, cell_bytes = gc_classes[b->class].cell;
+    for (unsigned w = 0; release && w < BIT_WORDS; w++)
+        for (uintptr_t dead = ld_rlx(&b->live[w]) & ~ld_rlx(&b->mark[w]); dead; dead &= dead - 1) {
+            if (asked++ == RELEASES)
+                return true;
+            unsigned i = bits_lowest(dead);
+            uintptr_t p = block_address(b) + (uintptr_t)(w * WORD_BITS + i) * cell_bytes, bit = (uintptr_t)1 << i;
+            if (!release((void *)p)) {
+                st_rlx(&b->mark[w], ld_rlx(&b->mark[w]) | bit);
+                continue;
+            }
+            if (gc.cfg.clobber)
+                sweep_clobber(p, cell_bytes);
+            st_rlx(&b->live[w], ld_rlx(&b->live[w]) & ~bit);
+            own_add(&gc_self()->free_cells[b->class], 1);
+        }
+    return false;
+}
+
 /* Critical section: no stop inside, so the phase stays OFF. */
 static void sweep_small(struct block *b)
 {
@@ -59,8 +85,9 @@ static void sweep_small(struct block *b)
 /* True: it is dead and now RESERVED; the caller releases it outside the critical section. */
 static bool sweep_large(struct block *b)
 {
+    bool (*release)(void *) = gc_kinds[b->kind].k.release;
     st_rel(&b->swept, gc.sweep_cycle);      /* as above [L-mp.rel] */
-    if (ld_rlx(&b->large.marked)) {
+    if (ld_rlx(&b->large.marked) || (release && !release((void *)block_address(b)))) {
         st_rlx(&b->large.marked, 0);
         st_rlx(&b->large.cursor, 0);
         return false;
@@ -84,6 +111,8 @@ static void sweep_block(struct block *b)
         if (special)
             special_sweep_lock();
         more = special && special_sweep(b);
+        if (!more)
+            more = unswept && state == BLOCK_SMALL && release_some(b);
         if (unswept && !more) {
             if (state == BLOCK_SMALL)
                 sweep_small(b);

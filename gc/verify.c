@@ -124,6 +124,20 @@ static void visit_word(struct hgc_visitor *v, void *p)
     reach_word((uintptr_t)p);
 }
 
+static void visit_weakly(struct hgc_visitor *v, void *p)
+{
+    struct object o;
+    (void)v;
+    if (!find_object((uintptr_t)p, &o))
+        return;
+    struct vblock *t = &table[block_index(o.block)];
+    uintptr_t w = o.cell / WORD_BITS, bit = (uintptr_t)1 << (o.cell % WORD_BITS);
+    if (!((t->mark[w] | (revived_only ? 0 : t->garbage[w])) & bit)) {
+        t->scan[w] |= bit;
+        t->mark[w] |= bit;
+    }
+}
+
 static bool is_reached(const struct object *o)
 {
     return table[block_index(o->block)].mark[o->cell / WORD_BITS] >> (o->cell % WORD_BITS) & 1;
@@ -132,7 +146,7 @@ static bool is_reached(const struct object *o)
 static void trace_cell(struct block *b, unsigned cell)
 {
     struct object o = {b, cell};
-    struct hgc_visitor v = {b->kind == HGC_AMBIGUOUS ? visit_word : visit_precise};
+    struct hgc_visitor v = {b->kind == HGC_AMBIGUOUS ? visit_word : visit_precise, visit_weakly};
     uintptr_t start = object_start(&o);
     object_trace(&o, start, start + object_size(&o), &v);
 }
@@ -140,7 +154,7 @@ static void trace_cell(struct block *b, unsigned cell)
 static void scan_cell(struct block *b, unsigned cell)
 {
     struct object o = {b, cell};
-    struct hgc_visitor v = {visit_precise};
+    struct hgc_visitor v = {visit_precise, visit_weakly};
     trace_cell(b, cell);
     if (special_any(b))
         ephemeron_values(&o, revived_only ? is_marked : is_reached, &v);
@@ -174,8 +188,11 @@ static void reach_task(struct task *t)
     uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
     reach_word(t->arg);
     reach_word(t->result);
-    if (!t->no_stack_roots && state != TASK_DEAD && state != TASK_FREE)
+    if (t->no_stack_roots || state == TASK_DEAD || state == TASK_FREE)
+        return;
+    if (t->gc_stacks_only != STACKS_ONLY_NOW)
         task_each_word(t, reach_stack, NULL);
+    task_trace_own(t, &(struct hgc_visitor){visit_precise, visit_weakly});
 }
 
 /* What specials keep: records, what objects with finalizers refer to, what waits in the queue, and pins. */
@@ -301,7 +318,7 @@ static void count_revived(void)
 static struct {
     struct hgc_visitor v;
     struct object target, holder;
-    bool found;
+    bool found, own;            /* own: in what the task uses as stacks beside its C stack */
     struct task *task;
     uintptr_t where, word;
 } search;
@@ -333,8 +350,15 @@ static void search_stack_word(void *arg, uintptr_t word, uintptr_t where)
 static void search_task(struct task *t)
 {
     uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
-    if (!t->no_stack_roots && state != TASK_DEAD && state != TASK_FREE)
+    if (search.found || t->no_stack_roots || state == TASK_DEAD || state == TASK_FREE)
+        return;
+    if (t->gc_stacks_only != STACKS_ONLY_NOW)
         task_each_word(t, search_stack_word, t);
+    if (search.found)
+        return;
+    task_trace_own(t, &search.v);
+    search.task = t;
+    search.own = search.found;
 }
 
 static void describe(const char *what, const struct object *o)
@@ -354,7 +378,6 @@ static bool search_heap(void)
                 struct object o = {&gc.blocks[i], c};
                 if (o.block == search.target.block && c == search.target.cell)
                     continue;
-                search.v.visit = search_visit;
                 uintptr_t start = object_start(&o);
                 object_trace(&o, start, start + object_size(&o), &search.v);
                 if (search.found) {
@@ -368,6 +391,10 @@ static bool search_heap(void)
 static bool search_roots(void)
 {
     each_task(search_task);
+    if (search.found && search.own) {
+        hk_printf("  from the own stacks of task %s\n", search.task->name);
+        return true;
+    }
     if (search.found) {
         bool on_stack = search.where >= search.task->stack_lo;
         hk_printf("  from %s of task %s, %s %p, which holds %p\n", on_stack ? "the stack" : "a register",
@@ -392,7 +419,8 @@ static _Noreturn void missed(struct block *b, unsigned cell)
     describe("object", &o);
     for (unsigned depth = 0; depth < PATH_MAX; depth++) {
         search.target = o;
-        search.found = false;
+        search.found = search.own = false;
+        search.v = (struct hgc_visitor){search_visit, search_visit};
         if (search_roots() || !search_heap())
             break;
         o = search.holder;
@@ -404,7 +432,7 @@ static _Noreturn void missed(struct block *b, unsigned cell)
 /* Black or scanned to its end; a touch that was lost would leave it grey. */
 static void check_large(const struct block *b)
 {
-    if (ld_rlx(&b->state) != BLOCK_LARGE || b->kind == HGC_LEAF || !ld_rlx(&b->large.marked))
+    if (ld_rlx(&b->state) != BLOCK_LARGE || is_leaf(b->kind) || !ld_rlx(&b->large.marked))
         return;
     if (ld_rlx(&b->large.cursor) < b->large.blocks_or_head << HGC_BLOCK_SHIFT)
         hk_panic("I10 broken: cycle %u ends with the large object at %p grey", (unsigned)gc.cycle, (void *)block_address(b));

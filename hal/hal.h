@@ -15,6 +15,8 @@
  *   HAL_STACK_ALIGN        alignment that a guarded stack needs
  *   static inline struct hart *hal_self(void)        this hart.  Only inside a critical or pinned section (a task may
  *                                                    go on elsewhere): never kept across its end.
+ *   static inline uintptr_t hal_self_load(size_t offset)     the word at a constant offset of this hart's struct hart, in
+ *                                                    one instruction or critical section.  Any context
  *   static inline hal_crit_t hal_crit_enter(void)    begins a critical section; nests
  *   static inline void hal_crit_exit(hal_crit_t)     ends it; the outermost lets pending interrupts in
  *   static inline bool hal_crit_held(void)           in a critical section or handler?

@@ -20,8 +20,8 @@ int index_init(void)
 {
     static const uint32_t index_map = HGC_MAP(struct index, buckets) | HGC_MAP(struct index, old);
     static const uint32_t node_map = HGC_MAP(struct node, next) | HGC_MAP(struct node, key) | HGC_MAP(struct node, doc);
-    static const struct hgc_kind index_kind = {"index", sizeof(struct index) / sizeof(void *), &index_map, NULL};
-    static const struct hgc_kind node_kind = {"node", sizeof(struct node) / sizeof(void *), &node_map, NULL};
+    static const struct hgc_kind index_kind = {.name = "index", .words = sizeof(struct index) / sizeof(void *), .map = &index_map};
+    static const struct hgc_kind node_kind = {.name = "node", .words = sizeof(struct node) / sizeof(void *), .map = &node_map};
     return hgc_kind(KIND_INDEX, &index_kind) || hgc_kind(KIND_NODE, &node_kind) ? JSON_ENOMEM : 0;
 }
 

@@ -37,8 +37,8 @@ int store_init(uint32_t documents)
 {
     static const uint32_t doc_map = HGC_MAP(struct doc, code) | HGC_MAP(struct doc, root) | HGC_MAP(struct doc, name);
     static const uint32_t version_map = HGC_MAP(struct version, root);
-    static const struct hgc_kind doc_kind = {"doc", sizeof(struct doc) / sizeof(void *), &doc_map, NULL};
-    static const struct hgc_kind version_kind = {"version", sizeof(struct version) / sizeof(void *), &version_map, NULL};
+    static const struct hgc_kind doc_kind = {.name = "doc", .words = sizeof(struct doc) / sizeof(void *), .map = &doc_map};
+    static const struct hgc_kind version_kind = {.name = "version", .words = sizeof(struct version) / sizeof(void *), .map = &version_map};
     if (index_init() || hgc_kind(KIND_DOC, &doc_kind) || hgc_kind(KIND_VERSION, &version_kind)
         || hgc_root_add(tables, sizeof tables) || hgc_root_add(&codes, sizeof codes))
         return JSON_ENOMEM;

@@ -105,4 +105,12 @@ static inline bool hal_crit_held(void)
     return hal_tls_get(hal_tls_crit) != 0;
 }
 
+static inline uintptr_t hal_self_load(size_t offset)
+{
+    hal_crit_t c = hal_crit_enter();
+    uintptr_t v = *(uintptr_t *)((char *)hal_self() + offset);
+    hal_crit_exit(c);
+    return v;
+}
+
 #endif

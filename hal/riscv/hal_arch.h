@@ -70,6 +70,18 @@ static inline struct hart *hal_self(void)
     return h;
 }
 
+/* `offset`: a constant. */
+static inline __attribute__((always_inline)) uintptr_t hal_self_load(size_t offset)
+{
+    uintptr_t v;
+#if __riscv_xlen == 64
+    __asm__ volatile("ld %0, %1(tp)" : "=r"(v) : "i"(offset));
+#else
+    __asm__ volatile("lw %0, %1(tp)" : "=r"(v) : "i"(offset));
+#endif
+    return v;
+}
+
 static inline hal_crit_t hal_crit_enter(void)
 {
     uintptr_t old;

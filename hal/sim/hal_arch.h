@@ -40,4 +40,12 @@ bool hal_crit_held(void);
 /* On functions that read other tasks' stacks as they are: the race detector does not look at these reads. */
 #define HAL_NO_SANITIZE __attribute__((no_sanitize("thread")))
 
+static inline uintptr_t hal_self_load(size_t offset)
+{
+    hal_crit_t c = hal_crit_enter();
+    uintptr_t v = *(uintptr_t *)((char *)hal_self() + offset);
+    hal_crit_exit(c);
+    return v;
+}
+
 #endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runtimes that have something to do as a mark ends: weak tables, finalizers in an order of their own.
+ *
+ * A runtime that has to wait for a task keeps the mark open by a root job that nobody does: then it is not quiet, and no hart
+ * is kept from sleeping.  The job closes when the runtime may be asked again: when it says so, or after a while, because
+ * what it waits for may come about without a word (a task begins to wait for something).
+ */
+#include "gc/gc_internal.h"
+
+#define AGAIN_NS 200000         /* a few stops' time */
+
+int hgc_runtime(const struct hgc_runtime *r)
+{
+    static struct spinlock lock;
+    hal_crit_t c = spin_lock_crit(&lock);
+    uint32_t n = ld_rlx(&gc.nruntimes);
+    if (n < HGC_RUNTIMES) {
+        gc.runtimes[n] = r;
+        st_rlx(&gc.nruntimes, n + 1);   /* the stop of the next cycle orders it */
+    }
+    spin_unlock_crit(&lock, c);
+    return n < HGC_RUNTIMES ? HGC_OK : HGC_ENOMEM;
+}
+
+bool hgc_marked(const void *p)
+{
+    struct object o;
+    return !find_object((uintptr_t)p, &o) || object_marked(&o);
+}
+
+void runtime_begin(void)
+{
+    for (unsigned i = 0; i < ld_rlx(&gc.nruntimes); i++)
+        if (gc.runtimes[i]->begin)
+            gc.runtimes[i]->begin();
+}
+
+/* ---- later ------------------------------------------------------------------------------------------------------- */
+
+void hgc_ask_again(void)
+{
+    if (!ld_rlx(&gc.later) || !amo_swap_rlx(&gc.later, 0))
+        return;
+    amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
+    hart_wake_helper();
+    worker_call();
+}
+
+static void again(void *arg)
+{
+    (void)arg;
+    hgc_ask_again();
+}
+
+static void ask_later(void)
+{
+    hk_timer_cancel(&gc.later_timer);   /* it ran, or is to be run for an answer that came early */
+    amo_add_rlx(&gc.jobs_open, 1);
+    st_rlx(&gc.later, 1);
+    hk_timer_start(&gc.later_timer, hk_now() + AGAIN_NS, again, NULL);
+}
+
+/* ---- the end of a mark ------------------------------------------------------------------------------------------- */
+
+bool runtime_look(void)
+{
+    enum hgc_quiet answer = HGC_QUIET;
+    for (unsigned i = 0; i < ld_rlx(&gc.nruntimes); i++) {
+        enum hgc_quiet q = gc.runtimes[i]->quiet ? gc.runtimes[i]->quiet() : HGC_QUIET;
+        if (q > answer)
+            answer = q;
+    }
+    if (answer == HGC_QUIET_LATER)
+        ask_later();
+    return answer != HGC_QUIET;
+}
+
+bool runtime_end(void)
+{
+    bool quiet = true;
+    for (unsigned i = 0; i < ld_rlx(&gc.nruntimes); i++)
+        if (gc.runtimes[i]->end && gc.runtimes[i]->end() != HGC_QUIET)
+            quiet = false;
+    return quiet;
+}
