@@ -40,7 +40,7 @@ $(L)/stamp: tools/lua-source
 # Links to the files of Lua; with hgc without its collector.
 $(L)/stock/links $(L)/hgc/links: $(L)/%/links: $(L)/stamp
 	@rm -rf $(@D) && mkdir -p $(@D) && cd $(@D) && ln -s ../source/src/*.[ch] . && \
-	    $(if $(filter hgc,$*),rm lgc.c lgc.h) touch links
+	    $(if $(filter hgc,$*),rm lgc.c lgc.h &&) touch links
 
 define lua_rules
 $(B)/lua/$(1)/flags: FORCE
