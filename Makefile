@@ -9,6 +9,8 @@
 # BOOTARGS boot arguments of run, run-image and debug: BOOTARGS="gctrace=1 percent=50"
 # T        the image of run-image and debug: a file tests/image/T.c
 # WERROR   0 lets warnings pass                          DEFS   more -D options, for an O of its own
+# LUA      the collector of Lua's images: hgc or stock   SCRIPT, ARGS  what make lua runs
+# LUA_MEM  memory of the machine that runs Lua
 # FAULT    builds with a part of the collector taken out (deletion, insertion, black), in a directory of its own
 BOARD ?= qemu-virt
 O ?= build
@@ -21,6 +23,10 @@ BOOTARGS ?=
 WERROR ?= 1
 DEFS ?=
 FAULT ?=
+LUA ?= $(if $(wildcard ports/lua/lgc.c),hgc,stock)
+LUA_MEM ?= 384M
+SCRIPT ?=
+ARGS ?=
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 HOSTCC ?= gcc
 TSANCC ?= clang
@@ -46,7 +52,7 @@ H := $(O)/host$(addprefix -,$(FAULT))
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out help clean distclean,$(goals))
 
-ifneq ($(filter run run-% test test-% debug,$(goals)),)
+ifneq ($(filter run run-% test test-% debug lua bench-lua,$(goals)),)
 ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
 $(shell tools/setup >&2)
 ifneq ($(.SHELLSTATUS),0)
@@ -310,10 +316,13 @@ $(plugin): tools/plugin/hartcount.c
 # ---- fuzz targets ----------------------------------------------------------------------------------------------------
 include tests/fuzz/rules.mk
 
+# ---- Lua -------------------------------------------------------------------------------------------------------------
+include ports/lua/lua.mk
+
 bootargs = $(if $(BOOTARGS),--bootargs '$(call quoted,$(BOOTARGS))')
 
 # ---- targets -------------------------------------------------------------------------------------------------------
-.PHONY: all stops pace run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
+.PHONY: all lua stops pace run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
     compile_commands.json newlib FORCE
 .SECONDARY:
 
@@ -336,6 +345,11 @@ run-%: $(B)/tests/%.elf
 ## opens gdb on all harts, stopped at reset, of APP or of the test image T; GDBFLAGS='-ex "b app_main" -ex c'
 debug: $(if $(T),$(B)/tests/$(T).elf,$(B)/apps/$(APP).elf)
 	$(Q)GDBFLAGS='$(call quoted,$(GDBFLAGS))' tools/qemu-run --harts $(HARTS) $(bootargs) --gdb $<
+
+## runs the Lua program SCRIPT=file.lua with ARGS="..."; without SCRIPT: Lua's prompt on the console
+lua: $(B)/lua/$(LUA)/image/$(if $(SCRIPT),script,lua).elf
+	$(Q)tools/qemu-run --harts $(HARTS) --mem $(LUA_MEM) --seconds $(if $(SCRIPT),$(SECONDS_MAX),1e9) --stdin \
+	    --bootargs '$(call quoted,$(BOOTARGS) -- $(or $(SCRIPT),-i) $(ARGS))' $<
 
 ## runs every test: checks, host units with sanitizers, images under QEMU; ends with "N passed, N failed"
 test: images $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugin) $(S)/sim $(fuzz_programs)
@@ -418,9 +432,9 @@ help:
 	      { text = "" }' Makefile
 	@echo; echo 'Settings:'; sed -n '/^# BOARD /,/^# FAULT/s/^# /  /p' Makefile
 
-## removes what was built, but keeps newlib
+## removes what was built, but keeps newlib and Lua's source
 clean:
-	@[ ! -d $(O) ] || find $(O) -mindepth 1 -maxdepth 1 ! -name newlib -exec rm -rf {} +
+	@[ ! -d $(O) ] || find $(O) -mindepth 1 -maxdepth 1 ! -name newlib ! -name lua -exec rm -rf {} +
 
 ## removes everything that was built
 distclean:

@@ -80,6 +80,10 @@ struct libc_file {
  * words of the boot arguments after "--", separated by blanks.  What main returns goes to exit.  An app_main of the
  * program's own that returns ends the machine without that: its unfinished line of output is lost, unless it calls exit. */
 
+/* That app_main, for one of the program's own that has something to do before: to call libc_heap, say, because the words
+ * lie in malloc's memory.  Ends the machine with main's result; returns 1 if there is no memory for the words.  Task. */
+int libc_run_main(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,39 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* app_main for programs that have a main instead.  The linker takes it only then. */
-#include "libc/libc_internal.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-int main(int argc, char **argv);
-
-/* What stands behind the word "--" in `text`. */
-static const char *behind_dashes(const char *text)
-{
-    for (;;) {
-        text += strspn(text, " ");
-        size_t n = strcspn(text, " ");
-        if (n == 2 && memcmp(text, "--", 2) == 0)
-            return text + 2;
-        if (n == 0)
-            return text;
-        text += n;
-    }
-}
+#include "libc/libc.h"
 
 int app_main(void)
 {
-    const char *text = behind_dashes(hk_boot_args());
-    size_t size = strlen(text) + 1;
-    char *words = malloc(size), **argv = malloc((size / 2 + 2) * sizeof *argv), *rest;
-    static char name[] = "main";
-    int argc = 1;
-    if (!words || !argv)
-        return 1;
-    memcpy(words, text, size);
-    argv[0] = name;
-    for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
-        argv[argc++] = word;
-    argv[argc] = NULL;
-    exit(main(argc, argv));
+    return libc_run_main();
 }
