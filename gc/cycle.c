@@ -216,6 +216,11 @@ uint32_t hgc_cycle(void)
     return ld_rlx(&gc.cycle);
 }
 
+size_t hgc_live(void)
+{
+    return ld_rlx(&gc.live);
+}
+
 int hgc_collect(enum hgc_mode mode)
 {
     if (mode == HGC_START) {

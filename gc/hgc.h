@@ -273,6 +273,8 @@ bool hgc_stacks_only(bool on);
 
 /* How many cycles have begun.  Any context. */
 uint32_t hgc_cycle(void);
+/* Bytes that the last cycle found alive.  Any context. */
+size_t hgc_live(void);
 /* Waits until the mark that runs is over; at once if none does.  Task. */
 void hgc_wait_mark(void);
 

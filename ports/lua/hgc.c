@@ -21,3 +21,8 @@ bool port_memory(void)
     struct hgc_config config = { .base = hk_mem_alloc(arena), .size = arena };
     return libc_heap(hk_mem_alloc(manual), manual) == HK_OK && hgc_init(&config) == HGC_OK;
 }
+
+void port_task(void)
+{
+    hgc_stacks_only(true);
+}

@@ -18,12 +18,12 @@ lua_names_stock := $(lua_core) lgc
 lua_names_hgc := $(lua_core)
 # What is ours beside main.c.
 lua_own_stock := main stock
-lua_own_hgc := main hgc lgc
+lua_own_hgc := main hgc lgc state trace weak strings
 
 # The hooks into Lua's files that need the linker: calls of these go to __wrap_NAME in ports/lua.
-LUA_WRAPS :=
+LUA_WRAPS := lua_newstate lua_getallocf lua_setallocf lua_setmetatable lua_upvaluejoin lua_xmove luaE_extendCI
 # And those that need the compiler.
-LUA_HOOKS := -include ports/lua/glue.h
+LUA_HOOKS :=
 
 # Warnings are for what is ours. lua.c's main is called by ours, in a task with a stack for it.
 lua_include = -Iports/lua/include -I$(L)/$(1)

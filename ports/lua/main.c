@@ -20,6 +20,7 @@ struct arguments { int argc; char **argv; };
 static void run(void *arg)
 {
     struct arguments *a = arg;
+    port_task();
     exit(lua_main(a->argc, a->argv));
 }
 

@@ -10,4 +10,7 @@ int lua_main(int argc, char **argv);
  * the console says so.  Task, once. */
 bool port_memory(void);
 
+/* In the task that runs Lua, first: it holds no references but Lua's. */
+void port_task(void);
+
 #endif

@@ -16,3 +16,7 @@ bool port_memory(void)
     size -= FOR_TASKS;
     return libc_heap(hk_mem_alloc(size), size) == HK_OK;
 }
+
+void port_task(void)
+{
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lua's collector interface: steps, full collections, finalizers.  See lgc.h.
+ *
+ * hgc decides when it collects; a step of Lua's is where the state's owner does what only it can do: clear the dead part of
+ * its stack, call finalizers, wait for the end of a mark if it is asked to.  GCdebt is how Lua comes here: it grows with what
+ * is allocated and is set back by each step.
+ */
+#define LUA_CORE
+#define lgc_c
+#include "ports/lua/state.h"
+
+#include "ldo.h"
+#include "ldebug.h"
+#include "lstring.h"
+
+enum {
+    STEP = 32 * 1024,           /* bytes between two steps */
+    FINALIZERS = 10,            /* in a step */
+    SLICE = 200000,             /* instructions of collectgarbage("step", 0) */
+};
+
+/* ---- what the owner does ----------------------------------------------------------------------------------------- */
+
+/* What lies above the top was dropped, and would be found there whenever all of the stack is looked at. */
+static void clear_stack(lua_State *L)
+{
+    for (StkId o = L->top; o < L->stack_last + EXTRA_STACK; o++)
+        setnilvalue(s2v(o));
+}
+
+static void forget(struct lgc_state *u)
+{
+    luaS_clearcache(&u->lg.g);
+    for (int i = 0; i < FRESH; i++)
+        u->fresh[i] = NULL;
+}
+
+/* After a cycle, what it found alive; in between Lua counts. */
+static void count(struct lgc_state *u, uint32_t cycle)
+{
+    global_State *g = &u->lg.g;
+    if (u->counted == cycle)
+        return;
+    u->counted = cycle;
+    g->totalbytes = hgc_live() - g->GCdebt;
+    if (g->strt.nuse < g->strt.size / 4 && g->strt.size > MINSTRTABSIZE && !g->gcemergency) {
+        lua_State *L = &g->mainthread[0];
+        lgc_strings_enter(u);
+        luaS_resize(L, g->strt.size / 2);
+        lgc_strings_leave(u);
+    }
+}
+
+/* collectgarbage("step", n): marks and sweeps a little.  A cycle has ended: its end is told once. */
+static void explicit_step(lua_State *L)
+{
+    global_State *g = G(L);
+    struct lgc_state *u = U(L);
+    if (g->gckind == KGC_GEN) {
+        luaC_fullgc(L, 0);
+        return;
+    }
+    st_rel(&u->parked, 1);
+    int64_t left = hgc_step(SLICE, HGC_STEP_INSTRUCTIONS | HGC_STEP_CYCLE);
+    st_rlx(&u->parked, 0);
+    g->gcstate = left > 0 ? GCSpause : GCSpropagate;
+}
+
+void luaC_step(lua_State *L)
+{
+    global_State *g = G(L);
+    struct lgc_state *u = U(L);
+    bool asked = g->GCdebt == 0;
+    if (!gcrunning(g)) {
+        luaE_setdebt(g, -STEP);
+        if (ld_rlx(&u->park) && lgc_on())
+            lgc_park(u);
+        return;
+    }
+    uint32_t cycle = hgc_cycle();
+    if (u->cleaned != cycle) {
+        u->cleaned = cycle;
+        luaD_shrinkstack(L);
+        clear_stack(L);
+        forget(u);
+    }
+    if (asked)
+        explicit_step(L);
+    else if (ld_rlx(&u->park) && lgc_on())
+        lgc_park(u);
+    if (!hgc_marking())
+        count(u, hgc_cycle());
+    luaE_setdebt(g, -STEP);
+    lgc_finalize(L, FINALIZERS);
+}
+
+void luaC_fullgc(lua_State *L, int emergency)
+{
+    global_State *g = G(L);
+    struct lgc_state *u = U(L);
+    bool strings = lgc_strings_leave(u), in_vector = ld_rlx(&u->in_vector);
+    g->gcemergency = cast_byte(emergency);
+    if (!emergency)
+        luaD_shrinkstack(L);
+    clear_stack(L);
+    if (!in_vector) {
+        forget(u);
+        st_rel(&u->parked, 1);
+    }
+    (void)hgc_collect(HGC_WAIT);
+    st_rlx(&u->parked, 0);
+    count(u, hgc_cycle());
+    g->gcemergency = 0;
+    g->gcstate = GCSpause;
+    luaE_setdebt(g, -STEP);
+    if (strings)
+        lgc_strings_enter(u);
+    if (!emergency)
+        lgc_finalize(L, INT_MAX);
+}
+
+void luaC_changemode(lua_State *L, int mode)
+{
+    G(L)->gckind = cast_byte(mode);
+}
+
+/* ---- lists of objects -------------------------------------------------------------------------------------------- */
+
+bool lgc_list_room(lua_State *L, struct lgc_list *l, int n, enum lgc_kind kind)
+{
+    if (n <= l->room)
+        return true;
+    int room = l->room ? 2 * l->room : 32;
+    while (room < n)
+        room *= 2;
+    GCObject **at = lgc_revec(L, NULL, 0, (size_t)room * sizeof *at, kind);
+    if (!at)
+        return false;
+    hgc_store_t s = hgc_store_begin();
+    for (int i = 0; i < l->n; i++)
+        at[i] = l->at[i];
+    hgc_shade(l->at);
+    hgc_shade(at);
+    l->at = at;
+    l->room = room;
+    hgc_store_end(s);
+    return true;
+}
+
+void luaC_fix(lua_State *L, GCObject *o)
+{
+    struct lgc_list *l = &U(L)->fixed;
+    if (!lgc_list_room(L, l, l->n + 1, LGC_POINTERS))
+        luaD_throw(L, LUA_ERRMEM);
+    l->at[l->n++] = o;
+    if (lgc_on())
+        hgc_shade(o);
+}
+
+/* ---- finalizers -------------------------------------------------------------------------------------------------- */
+
+/* The list of those that are due always has room for all: in the stop that moves them there is no memory to be had. */
+void luaC_checkfinalizer(lua_State *L, GCObject *o, Table *mt)
+{
+    global_State *g = G(L);
+    struct lgc_state *u = U(L);
+    if (tofinalize(o) || gfasttm(g, mt, TM_GC) == NULL || (g->gcstp & GCSTPCLS))
+        return;
+    if (!lgc_list_room(L, &u->due, u->due.n + u->fin.n + 1, LGC_POINTERS)
+        || !lgc_list_room(L, &u->fin, u->fin.n + 1, LGC_LEAF))
+        luaD_throw(L, LUA_ERRMEM);
+    hgc_store_t s = hgc_store_begin();
+    u->fin.at[u->fin.n++] = o;
+    hgc_store_end(s);
+    o->marked |= bitmask(FINALIZEDBIT);
+}
+
+static GCObject *next_due(struct lgc_state *u)
+{
+    hgc_store_t s = hgc_store_begin();
+    GCObject *o = NULL;
+    if (u->due_at < u->due.n) {
+        o = u->due.at[u->due_at];
+        hgc_shade(o);
+        u->due.at[u->due_at++] = NULL;
+        if (u->due_at == u->due.n)
+            u->due_at = u->due.n = 0;
+    }
+    hgc_store_end(s);
+    return o;
+}
+
+static void call(lua_State *L, void *ud)
+{
+    (void)ud;
+    luaD_callnoyield(L, L->top - 2, 0);
+}
+
+static void finalize(lua_State *L, GCObject *o)
+{
+    global_State *g = G(L);
+    lu_byte hooks = L->allowhook, stopped = g->gcstp;
+    TValue v;
+    setgcovalue(L, &v, o);
+    o->marked &= cast_byte(~bitmask(FINALIZEDBIT));     /* it may get one again */
+    const TValue *tm = luaT_gettmbyobj(L, &v, TM_GC);
+    if (ttisnil(tm))
+        return;
+    g->gcstp |= GCSTPGC;
+    L->allowhook = 0;
+    setobj2s(L, L->top++, tm);
+    setobj2s(L, L->top++, &v);
+    L->ci->callstatus |= CIST_FIN;
+    int status = luaD_pcall(L, call, NULL, savestack(L, L->top - 2), 0);
+    L->ci->callstatus &= (unsigned short)~CIST_FIN;
+    L->allowhook = hooks;
+    g->gcstp = stopped;
+    if (status != LUA_OK) {
+        luaE_warnerror(L, "__gc");
+        L->top--;
+    }
+}
+
+void lgc_finalize(lua_State *L, int max)
+{
+    GCObject *o;
+    struct lgc_state *u = U(L);
+    while (max-- > 0 && u->due_at < u->due.n && (o = next_due(u)) != NULL)
+        finalize(L, o);
+}

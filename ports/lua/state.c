@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * States: how one begins and ends, and how a task enters it.
+ *
+ * A task that calls a function of Lua's becomes the owner of the state, and the coroutine that it calls it for becomes what
+ * hgc_stacks names, so that this coroutine's stack is scanned with the task's C stack.  All others are objects like any other.
+ *
+ * In a mark, before anything else changes, the owner takes the state if nobody has: it marks what is on the stacks that it
+ * has used.  Then it may go to another coroutine, whose stack it marks before it stores to it.
+ */
+#define LUA_CORE
+#define lstate_c
+#include "ports/lua/state.h"
+
+#include <string.h>
+
+#include "ldebug.h"
+#include "ldo.h"
+#include "lfunc.h"
+#include "lstring.h"
+
+static struct hk_mutex states_lock;
+static uint32_t started;        /* atomic: 1 while the first state registers the kinds, 2 when that is done */
+
+/* ---- taking ------------------------------------------------------------------------------------------------------ */
+
+static void shade(struct hgc_visitor *v, void *p)
+{
+    (void)v;
+    hgc_shade(p);
+}
+static struct hgc_visitor shader = {shade, shade};
+
+void lgc_take(struct lgc_state *u, uint32_t cycle)
+{
+    lua_State *main = &u->lg.l.l;
+    lgc_visit_state(u, &shader);
+    lgc_visit_thread(main, &shader, true);
+    main->gclist = (GCObject *)(uintptr_t)cycle;
+    if (u->current && u->current != main) {
+        hgc_shade(u->current);
+        lgc_visit_thread(u->current, &shader, true);
+        u->current->gclist = (GCObject *)(uintptr_t)cycle;
+    }
+    st_rlx(&u->taken, cycle);
+}
+
+/* Remembers a coroutine that was used in this cycle. */
+static void list_touched(struct lgc_state *u, lua_State *L, uint32_t cycle)
+{
+    if (u->touched_cycle != cycle) {
+        u->touched_cycle = cycle;
+        u->ntouched = 0;
+    }
+    if (L->next == (GCObject *)(uintptr_t)cycle)        /* `next` links nothing here */
+        return;
+    if (u->ntouched == u->touched_room) {
+        int room = u->touched_room ? 2 * u->touched_room : 16;
+        void *more = u->alloc(u->alloc_ud, u->touched, (size_t)u->touched_room * sizeof *u->touched,
+                              (size_t)room * sizeof *u->touched);
+        if (!more) {
+            u->touched_lost = cycle;
+            return;
+        }
+        u->touched = more;
+        u->touched_room = room;
+    }
+    u->touched[u->ntouched++] = L;
+    L->next = (GCObject *)(uintptr_t)cycle;
+}
+
+/* The stack of a coroutine that is about to be used. */
+static void touch(struct lgc_state *u, lua_State *L, uint32_t cycle)
+{
+    if (L->gclist != (GCObject *)(uintptr_t)cycle) {
+        hgc_shade(L);
+        lgc_visit_thread(L, &shader, true);
+        L->gclist = (GCObject *)(uintptr_t)cycle;
+    }
+    list_touched(u, L, cycle);
+}
+
+/* ---- entering ---------------------------------------------------------------------------------------------------- */
+
+static void own(struct lgc_state *u, lua_State *L)
+{
+    struct task *self = task_self();
+    u->current = L;
+    if (u->owner != self) {
+        u->owner_slot = self->slot;
+        u->owner = self;
+    }
+    hgc_stacks_set(LGC_STACKS(L));
+}
+
+static void enter_marking(struct lgc_state *u, lua_State *L, struct hgc_stacks *mine)
+{
+    uint32_t cycle = hgc_cycle();
+    if (mine && mine != LGC_STACKS(L)) {
+        lua_State *was = lgc_thread_of(mine);
+        struct lgc_state *left = U(was);
+        if (!left->closed && ld_rlx(&left->taken) != cycle)
+            lgc_take(left, cycle);
+        if (!left->closed)
+            list_touched(left, was, cycle);
+    }
+    if (ld_rlx(&u->taken) != cycle)
+        lgc_take(u, cycle);
+    touch(u, L, cycle);
+}
+
+void lgc_enter(lua_State *L)
+{
+    struct lgc_state *u = U(L);
+    struct hgc_stacks *mine = hgc_stacks_mine();
+    if (lgc_on())
+        enter_marking(u, L, mine);
+    if (mine != LGC_STACKS(L))
+        own(u, L);
+    if (ld_rlx(&u->park) && lgc_on())
+        lgc_park(u);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+/* An object is black if it was made in a mark, so before it gets its first reference from a stack, that stack is taken. */
+static void made(lua_State *L)
+{
+    struct lgc_state *u = U(L);
+    uint32_t cycle = hgc_cycle();
+    if (ld_rlx(&u->taken) != cycle)
+        lgc_take(u, cycle);
+    if (ld_rlx(&u->park))
+        G(L)->GCdebt = 1;               /* a step of ours comes soon, and waits */
+}
+
+void *lgc_alloc(lua_State *L, unsigned kind, size_t size)
+{
+    void *p = hgc_alloc(kind, size);
+    if (p && lgc_on())
+        made(L);
+    return p;
+}
+
+static l_noret no_memory(lua_State *L)
+{
+    lgc_strings_leave(U(L));
+    luaD_throw(L, LUA_ERRMEM);
+}
+
+#define NEW(kind, size) hgc_new(kind, (size) > HGC_INLINE_MAX ? 16 : (size))
+
+static inline void *new_string(unsigned kind, size_t size)
+{
+    switch ((size + 15) / 16) {
+    case 2: return hgc_new(KIND_SHORT_STRING, 32);
+    case 3: return hgc_new(KIND_SHORT_STRING, 48);
+    case 4: return hgc_new(KIND_SHORT_STRING, 64);
+    default: return hgc_alloc(kind, size);
+    }
+}
+
+static inline void *new_closure(size_t size)
+{
+    switch (size) {
+    case sizeLclosure(0): return hgc_new(KIND_LUA_CLOSURE, sizeLclosure(0));
+    case sizeLclosure(1): return hgc_new(KIND_LUA_CLOSURE, sizeLclosure(1));
+    case sizeLclosure(2): return hgc_new(KIND_LUA_CLOSURE, sizeLclosure(2));
+    default: return hgc_alloc(KIND_LUA_CLOSURE, size);
+    }
+}
+
+GCObject *luaC_newobj(lua_State *L, int tt, size_t size)
+{
+    global_State *g = G(L);
+    GCObject *o;
+    switch (tt) {
+    case LUA_VTABLE:    o = hgc_new(KIND_TABLE, sizeof(Table)); break;
+    case LUA_VSHRSTR:   o = new_string(KIND_SHORT_STRING, size); break;
+    case LUA_VLNGSTR:   o = hgc_alloc(HGC_LEAF, size); break;
+    case LUA_VUPVAL:    o = hgc_new(KIND_UPVALUE, sizeof(UpVal)); break;
+    case LUA_VLCL:      o = new_closure(size); break;
+    case LUA_VCCL:      o = hgc_alloc(KIND_C_CLOSURE, size); break;
+    case LUA_VPROTO:    o = hgc_alloc(KIND_PROTO, size); break;
+    default:            o = hgc_alloc(KIND_USERDATA, size); break;
+    }
+    if (l_unlikely(!o))
+        no_memory(L);
+    if (lgc_on())
+        made(L);
+    o->next = (GCObject *)(uintptr_t)g;
+    o->tt = (lu_byte)tt;
+    o->marked = 0;
+    g->GCdebt += (l_mem)size;
+    return o;
+}
+
+CallInfo *lgc_newci(lua_State *L)
+{
+    CallInfo *ci = lgc_alloc(L, KIND_CALL, sizeof(CallInfo));
+    if (!ci)
+        no_memory(L);
+    return ci;
+}
+
+/* The record is linked behind one that may be marked already. */
+CallInfo *__real_luaE_extendCI(lua_State *L);
+CallInfo *__wrap_luaE_extendCI(lua_State *L);
+CallInfo *__wrap_luaE_extendCI(lua_State *L)
+{
+    CallInfo *ci = __real_luaE_extendCI(L);
+    if (lgc_on())
+        hgc_shade(ci);
+    return ci;
+}
+
+/* ---- vectors ----------------------------------------------------------------------------------------------------- */
+
+static unsigned kind_of(enum lgc_kind kind)
+{
+    switch (kind) {
+    case LGC_VALUES:   return KIND_VALUES;
+    case LGC_NODES:    return KIND_NODES;
+    case LGC_POINTERS: return KIND_POINTERS;
+    case LGC_NAMES:    return KIND_NAMES;
+    default:           return HGC_LEAF;
+    }
+}
+
+static size_t cell(size_t size)
+{
+    return size <= HGC_SMALL_MAX ? HGC_CELL(size) : (size + HGC_BLOCK - 1) & ~(HGC_BLOCK - 1);
+}
+
+/* One that was made between cycles is white, and nobody may know it when the next one begins but a register that is gone
+ * when the state is taken.  So the last ones are kept. */
+static void *new_vector(lua_State *L, size_t size, enum lgc_kind kind)
+{
+    struct lgc_state *u = U(L);
+    st_rlx(&u->in_vector, 1);
+    void *p = lgc_alloc(L, kind_of(kind), size);
+    st_rlx(&u->in_vector, 0);
+    if (p && !lgc_on())
+        u->fresh[u->fresh_at++ % FRESH] = p;
+    return p;
+}
+
+void *lgc_revec(lua_State *L, void *old, size_t osize, size_t nsize, enum lgc_kind kind)
+{
+    if (nsize == osize)
+        return old;
+    if (nsize == 0) {
+        lgc_dropvec(L, old, osize);
+        return NULL;
+    }
+    if (old && cell(nsize) == cell(osize)) {
+        if (nsize < osize && kind != LGC_LEAF)
+            memset((char *)old + nsize, 0, osize - nsize);
+        G(L)->GCdebt += (l_mem)nsize - (l_mem)osize;
+        return old;
+    }
+    void *p = new_vector(L, nsize, kind);
+    if (!p)
+        return NULL;
+    if (old)
+        memcpy(p, old, osize < nsize ? osize : nsize);
+    lgc_dropvec(L, old, osize);
+    G(L)->GCdebt += (l_mem)nsize;
+    return p;
+}
+
+void *lgc_revec_or_error(lua_State *L, void *old, size_t osize, size_t nsize, enum lgc_kind kind)
+{
+    void *p = lgc_revec(L, old, osize, nsize, kind);
+    if (!p && nsize > 0)
+        no_memory(L);
+    return p;
+}
+
+void *lgc_rearray(lua_State *L, Table *t, size_t osize, size_t nsize)
+{
+    void *p = lgc_revec(L, t->array, osize, nsize, LGC_VALUES);
+    if (lgc_on())
+        lgc_shade_vectors(t);
+    return p;
+}
+
+/* Room for one more than n. */
+void *lgc_growvec(lua_State *L, void *old, int n, int *size, size_t each, int limit, const char *what, enum lgc_kind kind)
+{
+    if (n < *size)
+        return old;
+    if (*size >= limit)
+        luaG_runerror(L, "too many %s (limit is %d)", what, limit);
+    int more = *size >= limit / 2 ? limit : *size < 2 ? 4 : *size * 2;
+    void *p = lgc_revec_or_error(L, old, (size_t)*size * each, (size_t)more * each, kind);
+    *size = more;
+    return p;
+}
+
+/* What was in it is still wanted, by who has read it or has moved it to where no marker comes. */
+void lgc_dropvec(lua_State *L, void *old, size_t size)
+{
+    if (lgc_on() && old)
+        hgc_shade(old);
+    G(L)->GCdebt -= (l_mem)size;
+}
+
+/* ---- barriers ---------------------------------------------------------------------------------------------------- */
+
+void lgc_shade_value(const TValue *v)
+{
+    if (iscollectable(v))
+        hgc_shade(gcvalue(v));
+}
+
+void lgc_shade_node(const Node *n)
+{
+    lgc_shade_value(gval(n));
+    if (keyiscollectable(n))
+        hgc_shade(gckey(n));
+}
+
+void lgc_shade_slot(const Table *t, const TValue *slot)
+{
+    const Node *node = t->node, *n = (const Node *)(const void *)slot;
+    if (n >= node && n < node + sizenode(t))
+        lgc_shade_node(n);
+    else
+        lgc_shade_value(slot);
+}
+
+void lgc_shade_vectors(const Table *t)
+{
+    hgc_shade(t->array);
+    hgc_shade(t->node);
+}
+
+int __real_lua_setmetatable(lua_State *L, int index);
+int __wrap_lua_setmetatable(lua_State *L, int index);
+int __wrap_lua_setmetatable(lua_State *L, int index)
+{
+    if (lgc_on()) {
+        lua_lock(L);
+        if (lua_getmetatable(L, index)) {
+            hgc_shade(lua_topointer(L, -1));
+            lua_settop(L, -2);
+        }
+    }
+    int result = __real_lua_setmetatable(L, index);
+    return result;
+}
+
+void __real_lua_upvaluejoin(lua_State *L, int f1, int n1, int f2, int n2);
+void __wrap_lua_upvaluejoin(lua_State *L, int f1, int n1, int f2, int n2);
+void __wrap_lua_upvaluejoin(lua_State *L, int f1, int n1, int f2, int n2)
+{
+    if (lgc_on()) {
+        lua_lock(L);
+        hgc_shade(lua_upvalueid(L, f1, n1));
+    }
+    __real_lua_upvaluejoin(L, f1, n1, f2, n2);
+}
+
+/* It takes values off a stack that it does not lock. */
+void __real_lua_xmove(lua_State *from, lua_State *to, int n);
+void __wrap_lua_xmove(lua_State *from, lua_State *to, int n);
+void __wrap_lua_xmove(lua_State *from, lua_State *to, int n)
+{
+    if (lgc_on() && from != to) {
+        lua_lock(from);
+        touch(U(from), from, hgc_cycle());
+    }
+    __real_lua_xmove(from, to, n);
+}
+
+/* ---- what is not collected --------------------------------------------------------------------------------------- */
+
+/* Lua's allocation function: coroutines from the heap, the rest by the program's. */
+static void *allocate(void *ud, void *block, size_t osize, size_t nsize)
+{
+    struct lgc_state *u = ud;
+    if (!block && osize == LUA_TTHREAD) {
+        if (nsize == sizeof(struct lg))
+            return &u->lg;
+        struct lgc_thread *t = lgc_alloc(&u->lg.l.l, KIND_THREAD, sizeof *t);
+        if (!t)
+            return NULL;
+        t->stacks.trace = lgc_trace_stacks;
+        return &t->lx;
+    }
+    if (block == &u->lg)
+        return NULL;                    /* the state itself, which its last reference keeps */
+    return u->alloc(u->alloc_ud, block, osize, nsize);
+}
+
+lua_Alloc __wrap_lua_getallocf(lua_State *L, void **ud);
+lua_Alloc __wrap_lua_getallocf(lua_State *L, void **ud)
+{
+    if (ud)
+        *ud = U(L)->alloc_ud;
+    return U(L)->alloc;
+}
+
+void __wrap_lua_setallocf(lua_State *L, lua_Alloc f, void *ud);
+void __wrap_lua_setallocf(lua_State *L, lua_Alloc f, void *ud)
+{
+    U(L)->alloc = f;
+    U(L)->alloc_ud = ud;
+}
+
+/* ---- beginning and end ------------------------------------------------------------------------------------------- */
+
+static bool start(void)
+{
+    if (ld_acq(&started) == 2)
+        return true;
+    if (amo_swap_ar(&started, 1) == 0) {
+        if (lgc_kinds() != HGC_OK)
+            return false;
+        st_rel(&started, 2);
+    }
+    while (ld_acq(&started) != 2)
+        hk_yield();
+    return true;
+}
+
+static void link(struct lgc_state *u)
+{
+    hk_mutex_lock(&states_lock);
+    struct lgc_state *first = hgc_get(lgc_states.first);
+    hgc_set(&u->next, first);
+    hgc_set(&lgc_states.first, u);
+    hk_mutex_unlock(&states_lock);
+}
+
+static void unlink(struct lgc_state *u)
+{
+    struct lgc_state *after = hgc_get(u->next), *p;
+    hk_mutex_lock(&states_lock);
+    if (hgc_get(lgc_states.first) == u)
+        hgc_set(&lgc_states.first, after);
+    else
+        for (p = hgc_get(lgc_states.first); p; p = hgc_get(p->next))
+            if (hgc_get(p->next) == u) {
+                hgc_set(&p->next, after);
+                break;
+            }
+    hk_mutex_unlock(&states_lock);
+}
+
+lua_State *__real_lua_newstate(lua_Alloc f, void *ud);
+lua_State *__wrap_lua_newstate(lua_Alloc f, void *ud);
+lua_State *__wrap_lua_newstate(lua_Alloc f, void *ud)
+{
+    struct lgc_state *u = start() ? hgc_alloc(KIND_STATE, sizeof *u) : NULL;
+    if (!u)
+        return NULL;
+    u->alloc = f;
+    u->alloc_ud = ud;
+    u->stacks.trace = lgc_trace_stacks;
+    u->building = true;
+    u->lg.l.l.l_G = &u->lg.g;
+    link(u);
+    lgc_enter(&u->lg.l.l);
+    lua_State *L = __real_lua_newstate(allocate, u);
+    u->building = false;
+    return L;
+}
+
+/* The strings stay where they are until the sweep finds them, and know nothing of the state then. */
+void luaC_freeallobjects(lua_State *L)
+{
+    global_State *g = G(L);
+    struct lgc_state *u = U(L);
+    g->gcstp = GCSTPCLS;
+    if (completestate(g)) {
+        hgc_store_t s = hgc_store_begin();
+        for (int i = u->fin.n - 1; i >= 0; i--) {
+            hgc_shade(u->fin.at[i]);
+            u->due.at[u->due.n++] = u->fin.at[i];
+        }
+        u->fin.n = 0;
+        hgc_store_end(s);
+        lgc_finalize(L, INT_MAX);
+    }
+    lgc_strings_forget(u);
+    u->alloc(u->alloc_ud, u->touched, (size_t)u->touched_room * sizeof *u->touched, 0);
+    u->touched = NULL;
+    u->ntouched = u->touched_room = 0;
+    u->closed = true;
+    unlink(u);
+    hgc_stacks_set(NULL);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What Lua's objects refer to, for markers that run beside the program.
+ *
+ * A value is two words that are stored one after the other, so any mixture of an old and a new one may be seen.  That is
+ * harmless: what is reported is looked up before it is believed, the old value was shaded before it was overwritten, and the
+ * new one is shaded or was reachable when the state was taken.  Sizes come from the heap, never from fields that belong to
+ * another moment than the pointer beside them.
+ */
+#define LUA_CORE
+#include "ports/lua/state.h"
+
+#include "lfunc.h"
+#include "lstring.h"
+
+struct lgc_root lgc_states;
+
+static void visit_value(const TValue *o, struct hgc_visitor *v)
+{
+    const volatile TValue *racy = o;
+    if (racy->tt_ & BIT_ISCOLLECTABLE)
+        hgc_visit(v, racy->value_.gc);
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------------------ */
+
+static void trace_values(void *start, size_t bytes, struct hgc_visitor *v)
+{
+    for (TValue *o = start, *end = o + bytes / sizeof *o; o < end; o++)
+        visit_value(o, v);
+}
+
+/* The key of an entry without a value is no reference, but a string is compared by its contents. */
+static void trace_nodes(void *start, size_t bytes, struct hgc_visitor *v)
+{
+    for (Node *n = start, *end = n + bytes / sizeof *n; n < end; n++) {
+        const volatile struct NodeKey *racy = &n->u;
+        lu_byte key = racy->key_tt;
+        visit_value(gval(n), v);
+        if ((key & BIT_ISCOLLECTABLE) && (!isempty(gval(n)) || novariant(key) == LUA_TSTRING))
+            hgc_visit(v, racy->key_val.gc);
+    }
+}
+
+size_t lgc_nodes(const Node *node)
+{
+    size_t room = lgc_room(node, sizeof(Node)), n = 1;
+    if (!room)
+        return 0;                       /* the common empty node */
+    while (n * 2 <= room)
+        n *= 2;
+    return n;
+}
+
+/* As Lua looks up a short string, but from a vector that may be one of a moment ago. */
+static const TValue *find_short(const Table *t, const TString *key)
+{
+    const Node *node = *(Node *const volatile *)&t->node;
+    size_t n = lgc_nodes(node), i = n ? key->hash & (n - 1) : 0;
+    for (size_t steps = 0; steps < n; steps++) {
+        const volatile struct NodeKey *at = &node[i].u;
+        int next = at->next;
+        if (at->key_tt == ctb(LUA_VSHRSTR) && at->key_val.gc == obj2gco(key))
+            return gval(&node[i]);
+        if (next == 0 || i + (size_t)next >= n)
+            return NULL;
+        i += (size_t)next;
+    }
+    return NULL;
+}
+
+unsigned lgc_mode(const Table *t)
+{
+    unsigned mode = 0;
+    const Table *mt = *(Table *const volatile *)&t->metatable;
+    const global_State *g = (global_State *)(uintptr_t)ld_rlx(&t->next);
+    if (!mt || !g || !g->tmname[TM_MODE])
+        return 0;
+    const TValue *o = find_short(mt, g->tmname[TM_MODE]);
+    if (!o || novariant(((const volatile TValue *)o)->tt_) != LUA_TSTRING)
+        return 0;
+    const TString *s = (const TString *)((const volatile TValue *)o)->value_.gc;
+    if (hgc_size(s) < sizeof(TString) || (s->tt != LUA_VSHRSTR && s->tt != LUA_VLNGSTR))
+        return 0;                       /* half of another value */
+    for (const char *c = getstr(s), *end = c + hgc_size(s) - offsetof(TString, contents); c < end && *c; c++)
+        mode |= *c == 'v' ? WEAK_VALUES : *c == 'k' ? WEAK_KEYS : 0;
+    return mode;
+}
+
+static void trace_table(void *object, size_t size, struct hgc_visitor *v)
+{
+    Table *t = object;
+    (void)size;
+    if (t->tt != LUA_VTABLE)
+        return;                         /* not made yet */
+    void *array = *(TValue *volatile *)&t->array, *node = *(Node *volatile *)&t->node;
+    hgc_visit(v, *(Table *volatile *)&t->metatable);
+    if (lgc_mode(t)) {
+        hgc_visit(v, t->next);          /* its state */
+        hgc_visit_weakly(v, array);
+        hgc_visit_weakly(v, node);
+        lgc_weak_met(lgc_state_of((global_State *)(uintptr_t)t->next), t);
+    } else {
+        hgc_visit(v, array);
+        hgc_visit(v, node);
+    }
+}
+
+/* ---- functions --------------------------------------------------------------------------------------------------- */
+
+static void trace_lua_closure(void *object, size_t size, struct hgc_visitor *v)
+{
+    LClosure *c = object;
+    size_t n = (size - offsetof(LClosure, upvals)) / sizeof c->upvals[0];
+    hgc_visit(v, *(Proto *volatile *)&c->p);
+    for (size_t i = 0; i < n && i < c->nupvalues; i++)
+        hgc_visit(v, *(UpVal *volatile *)&c->upvals[i]);
+}
+
+static void trace_c_closure(void *object, size_t size, struct hgc_visitor *v)
+{
+    CClosure *c = object;
+    size_t n = (size - offsetof(CClosure, upvalue)) / sizeof c->upvalue[0];
+    for (size_t i = 0; i < n && i < c->nupvalues; i++)
+        visit_value(&c->upvalue[i], v);
+}
+
+/* An open one keeps the stack's memory, and of what is on it the one value.  So a coroutine may die before it. */
+static void trace_upvalue(void *object, size_t size, struct hgc_visitor *v)
+{
+    UpVal *uv = object;
+    TValue *at = *(TValue *volatile *)&uv->v;
+    (void)size;
+    if (!at)
+        return;                         /* not made yet */
+    visit_value(&uv->u.value, v);
+    if (at == &uv->u.value)
+        return;
+    hgc_visit(v, at);
+    hgc_visit(v, *(UpVal *volatile *)&uv->u.open.next);
+    visit_value(at, v);
+}
+
+static void trace_proto(void *object, size_t size, struct hgc_visitor *v)
+{
+    Proto *p = object;
+    (void)size;
+    hgc_visit(v, *(TString *volatile *)&p->source);
+    hgc_visit(v, *(TValue *volatile *)&p->k);
+    hgc_visit(v, *(Proto **volatile *)&p->p);
+    hgc_visit(v, *(Upvaldesc *volatile *)&p->upvalues);
+    hgc_visit(v, *(LocVar *volatile *)&p->locvars);
+    hgc_visit(v, *(Instruction *volatile *)&p->code);
+    hgc_visit(v, *(ls_byte *volatile *)&p->lineinfo);
+    hgc_visit(v, *(AbsLineInfo *volatile *)&p->abslineinfo);
+}
+
+static void trace_userdata(void *object, size_t size, struct hgc_visitor *v)
+{
+    Udata *u = object;
+    size_t n = (size - offsetof(Udata0, bindata)) / sizeof u->uv[0];
+    hgc_visit(v, *(Table *volatile *)&u->metatable);
+    for (size_t i = 0; i < n && i < u->nuvalue; i++)
+        visit_value(&u->uv[i].uv, v);
+}
+
+/* ---- coroutines and states --------------------------------------------------------------------------------------- */
+
+void lgc_visit_thread(lua_State *L, struct hgc_visitor *v, bool whole)
+{
+    StkId stack = *(StackValue *volatile *)&L->stack, top = *(StackValue *volatile *)&L->top;
+    size_t room = lgc_room(stack, sizeof(StackValue)), n = room;
+    if (!whole && top >= stack && (size_t)(top - stack) < room)
+        n = (size_t)(top - stack);
+    hgc_visit(v, stack);
+    hgc_visit(v, *(CallInfo *volatile *)&L->ci);
+    hgc_visit(v, *(CallInfo *volatile *)&L->base_ci.next);
+    hgc_visit(v, *(UpVal *volatile *)&L->openupval);
+    for (size_t i = 0; i < n; i++)
+        visit_value(s2v(stack + i), v);
+}
+
+static void trace_thread(void *object, size_t size, struct hgc_visitor *v)
+{
+    lua_State *L = &((struct lgc_thread *)object)->lx.l;
+    (void)size;
+    if (L->l_G)
+        hgc_visit(v, L->l_G);
+    lgc_visit_thread(L, v, false);
+}
+
+void lgc_visit_state(struct lgc_state *u, struct hgc_visitor *v)
+{
+    global_State *g = &u->lg.g;
+    hgc_visit(v, hgc_get(u->next));
+    if (u->closed)
+        return;
+    visit_value(&g->l_registry, v);
+    hgc_visit(v, g->memerrmsg);
+    for (int i = 0; i < TM_N; i++)
+        hgc_visit(v, g->tmname[i]);
+    for (int i = 0; i < LUA_NUMTAGS; i++)
+        hgc_visit(v, *(Table *volatile *)&g->mt[i]);
+    for (int i = 0; i < STRCACHE_N; i++)
+        for (int j = 0; j < STRCACHE_M; j++)
+            hgc_visit(v, *(TString *volatile *)&g->strcache[i][j]);
+    for (int i = 0; i < FRESH; i++)
+        hgc_visit(v, *(void *volatile *)&u->fresh[i]);
+    hgc_visit(v, *(GCObject **volatile *)&u->fixed.at);
+    hgc_visit(v, *(GCObject **volatile *)&u->fin.at);
+    hgc_visit(v, *(GCObject **volatile *)&u->due.at);
+}
+
+static void trace_state(void *object, size_t size, struct hgc_visitor *v)
+{
+    struct lgc_state *u = object;
+    (void)size;
+    lgc_visit_state(u, v);
+    if (!u->closed)
+        lgc_visit_thread(&u->lg.l.l, v, false);
+}
+
+/* The main thread, too: an error that no coroutine catches is put there.  All of a stack: its top is only told now and then. */
+void lgc_trace_stacks(struct hgc_stacks *s, const struct task *task, struct hgc_visitor *v)
+{
+    lua_State *L = lgc_thread_of(s);
+    hgc_visit(v, L);
+    if (!L->l_G)
+        return;
+    struct lgc_state *u = lgc_state_of(L->l_G);
+    if (u->closed)
+        return;
+    lua_State *main = &u->lg.l.l;
+    hgc_visit(v, u);
+    lgc_visit_state(u, v);
+    lgc_visit_thread(main, v, true);
+    if (L != main)
+        lgc_visit_thread(L, v, true);
+    if (ld_rlx(&hgc_phase) == 1 && u->owner == task) {
+        uint32_t cycle = hgc_cycle();
+        st_rlx(&u->taken, cycle);
+        L->gclist = main->gclist = (GCObject *)(uintptr_t)cycle;
+    }
+}
+
+/* ---- kinds ------------------------------------------------------------------------------------------------------- */
+
+static const uint32_t every[] = {1};
+static const uint32_t call_map[] = {HGC_MAP(CallInfo, previous) | HGC_MAP(CallInfo, next)};
+_Static_assert(sizeof(CallInfo) % sizeof(void *) == 0 && sizeof(Upvaldesc) == 2 * sizeof(void *)
+               && sizeof(LocVar) == 2 * sizeof(void *), "maps");
+
+static const struct { unsigned number; struct hgc_kind kind; } kinds[] = {
+    {KIND_STATE, {.name = "lua state", .trace = trace_state}},
+    {KIND_THREAD, {.name = "lua thread", .trace = trace_thread}},
+    {KIND_CALL, {.name = "lua call", .words = sizeof(CallInfo) / sizeof(void *), .map = call_map}},
+    {KIND_TABLE, {.name = "lua table", .trace = trace_table}},
+    {KIND_VALUES, {.name = "lua values", .words = sizeof(TValue) / sizeof(void *), .trace = trace_values}},
+    {KIND_NODES, {.name = "lua nodes", .words = sizeof(Node) / sizeof(void *), .trace = trace_nodes}},
+    {KIND_POINTERS, {.name = "lua pointers", .words = 1, .map = every}},
+    {KIND_NAMES, {.name = "lua names", .words = 2, .map = every}},
+    {KIND_LUA_CLOSURE, {.name = "lua closure", .trace = trace_lua_closure}},
+    {KIND_C_CLOSURE, {.name = "lua C closure", .trace = trace_c_closure}},
+    {KIND_UPVALUE, {.name = "lua upvalue", .trace = trace_upvalue}},
+    {KIND_PROTO, {.name = "lua prototype", .trace = trace_proto}},
+    {KIND_USERDATA, {.name = "lua userdata", .trace = trace_userdata}},
+    {KIND_SHORT_STRING, {.name = "lua string", .release = lgc_release_string}},
+};
+
+int lgc_kinds(void)
+{
+    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        int error = hgc_kind(kinds[i].number, &kinds[i].kind);
+        if (error)
+            return error;
+    }
+    int error = hgc_root_add(&lgc_states, sizeof lgc_states);
+    return error ? error : hgc_runtime(&lgc_runtime);
+}

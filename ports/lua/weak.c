@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of a mark, for Lua: weak tables and finalizers, in the order of the manual.
+ *
+ *   1. ephemerons: a value is marked when its key is; again and again, until nothing changes
+ *   2. weak values that are not marked are cleared
+ *   3. what has a finalizer and is not marked is to be finalized: it is marked, and all that it refers to; then 1 again
+ *   4. weak keys that are not marked are cleared, and weak values in tables that came to light by 3
+ *
+ * Reads of weak tables have no barrier: a program may hold what it has read from one after its state was taken.  So when
+ * weak tables were met, the end comes only with the owner at a safepoint, where all that it holds is on its Lua stacks, and
+ * those that it has used since are looked at again.  A safepoint is where the owner waits for something, or where it enters
+ * the state or finishes a step of Lua's collector while we ask it to wait for the mark's end.  If it does not come there soon,
+ * or cannot, the weak tables are taken for strong ones in this cycle.
+ */
+#define LUA_CORE
+#include "ports/lua/state.h"
+
+#include "lstring.h"
+
+enum { PATIENCE = 100 };        /* times that it is asked, a fifth of a millisecond each */
+#define LIST_END ((GCObject *)1)
+#define TRACED 0x20             /* of a table's `marked`: its vectors are traced as those of strong tables */
+
+/* ---- the list of weak tables ------------------------------------------------------------------------------------- */
+
+/* Markers race for a table only if it is scanned again; the first one in a mark lists it. */
+void lgc_weak_met(struct lgc_state *u, Table *t)
+{
+    if (ld_rlx(&hgc_phase) != 1 || !cas_acq(&t->gclist, NULL, LIST_END))
+        return;
+    GCObject *head;
+    do {
+        head = ld_rlx(&u->weak);
+        st_rlx(&t->gclist, head ? head : LIST_END);
+    } while (!cas_full(&u->weak, head, (GCObject *)(void *)t));
+}
+
+static Table *first_weak(struct lgc_state *u) { return (Table *)(void *)ld_acq(&u->weak); }
+
+static Table *next_weak(Table *t)
+{
+    GCObject *next = ld_acq(&t->gclist);
+    return next == LIST_END ? NULL : (Table *)(void *)next;
+}
+
+/* ---- the owner --------------------------------------------------------------------------------------------------- */
+
+void lgc_park(struct lgc_state *u)
+{
+    st_rel(&u->parked, 1);              /* after all that is on its stacks */
+    hgc_ask_again();
+    hgc_wait_mark();
+    st_rlx(&u->parked, 0);
+}
+
+static bool has(const struct task *t, const struct lgc_state *u)
+{
+    return t == u->owner && t->gc_stacks && lgc_thread_of(t->gc_stacks)->l_G == &u->lg.g;
+}
+
+static bool at_safepoint(struct lgc_state *u)
+{
+    if (ld_acq(&u->parked) || !u->owner)
+        return true;
+    hal_crit_t c = hal_crit_enter();
+    const struct task *t = task_lock_slot(u->owner_slot);
+    bool safe = !t || !has(t, u)
+        || ((ld_acq(&t->state) & TASK_STATE_MASK) == TASK_PARKED && !ld_rlx(&u->in_vector) && !u->building);
+    task_unlock_slot();
+    hal_crit_exit(c);
+    return safe;
+}
+
+/* ---- marking ----------------------------------------------------------------------------------------------------- */
+
+static bool shade(GCObject *o)
+{
+    if (hgc_marked(o))
+        return false;
+    hgc_shade(o);
+    return true;
+}
+
+/* A visitor that says whether it found something. */
+struct finder { struct hgc_visitor v; bool found; };
+static void find(struct hgc_visitor *v, void *p) { ((struct finder *)v)->found |= shade(p); }
+
+/* What the owner may have read from weak tables since its state was taken. */
+static bool mark_stacks(struct lgc_state *u)
+{
+    struct finder f = {{find, find}, false};
+    lgc_visit_thread(&u->lg.l.l, &f.v, false);
+    if (u->current)
+        lgc_visit_thread(u->current, &f.v, false);
+    for (int i = 0; u->touched_cycle == hgc_cycle() && i < u->ntouched; i++)
+        lgc_visit_thread(u->touched[i], &f.v, false);
+    return f.found;
+}
+
+static bool is_string(int tt) { return novariant(tt) == LUA_TSTRING; }
+static bool is_kept(const TValue *o) { return !iscollectable(o) || hgc_marked(gcvalue(o)); }
+
+static bool mark_values(TValue *at, size_t n, unsigned mode)
+{
+    bool more = false;
+    for (size_t i = 0; i < n; i++)
+        if (iscollectable(&at[i]) && (!(mode & WEAK_VALUES) || is_string(rawtt(&at[i]))))
+            more |= shade(gcvalue(&at[i]));
+    return more;
+}
+
+static bool mark_node(Node *n, unsigned mode)
+{
+    bool more = false, key_kept = !keyiscollectable(n);
+    TValue *o = gval(n);
+    if (!key_kept && (is_string(keytt(n)) || (!isempty(o) && !(mode & WEAK_KEYS))))
+        more |= shade(gckey(n));
+    if (iscollectable(o) && (is_string(rawtt(o)) || (!(mode & WEAK_VALUES) && (key_kept || hgc_marked(gckey(n))))))
+        more |= shade(gcvalue(o));
+    return more;
+}
+
+/* Keeps what the table keeps.  True: some of it was not marked yet. */
+static bool mark_table(struct lgc_state *u, Table *t)
+{
+    unsigned mode = u->keeps_all ? 0 : lgc_mode(t);
+    if (t->marked & TRACED)
+        return false;
+    if (mode == 0) {                    /* or it is weak no longer */
+        t->marked |= TRACED;
+        hgc_touch(t->array);
+        hgc_touch(t->node);
+        return true;
+    }
+    Node *node = t->node;
+    bool more = mark_values(t->array, lgc_room(t->array, sizeof(TValue)), mode);
+    for (size_t i = 0, n = lgc_nodes(node); i < n; i++)
+        more |= mark_node(&node[i], mode);
+    return more;
+}
+
+static bool mark_weak(struct lgc_state *u)
+{
+    bool more = !u->keeps_all && mark_stacks(u);
+    for (Table *t = first_weak(u); t; t = next_weak(t))
+        more |= mark_table(u, t);
+    return more;
+}
+
+/* ---- clearing: world stopped ------------------------------------------------------------------------------------- */
+
+static void clear_values(Table *t)
+{
+    for (size_t i = 0, n = lgc_room(t->array, sizeof(TValue)); i < n; i++)
+        if (!is_kept(&t->array[i]))
+            setempty(&t->array[i]);
+    for (size_t i = 0, n = lgc_nodes(t->node); i < n; i++)
+        if (!is_kept(gval(&t->node[i])))
+            setempty(gval(&t->node[i]));
+}
+
+/* As Lua does it, a key without a value gets another tag: then it is compared by its address alone. */
+static void clear_keys(Table *t, bool weak)
+{
+    for (size_t i = 0, n = lgc_nodes(t->node); i < n; i++) {
+        Node *at = &t->node[i];
+        bool kept = !keyiscollectable(at) || hgc_marked(gckey(at));
+        if (weak && !kept)
+            setempty(gval(at));
+        if (isempty(gval(at)) && !kept)
+            setdeadkey(at);
+    }
+}
+
+static void clear(struct lgc_state *u, bool keys)
+{
+    for (Table *t = first_weak(u); t; t = next_weak(t)) {
+        unsigned mode = t->marked & TRACED ? 0 : lgc_mode(t);
+        if (mode & WEAK_VALUES)
+            clear_values(t);
+        if (keys && mode)
+            clear_keys(t, mode & WEAK_KEYS);
+    }
+}
+
+/* ---- finalizers: world stopped ----------------------------------------------------------------------------------- */
+
+/* The newest first.  There is room: see luaC_checkfinalizer. */
+static bool separate(struct lgc_state *u)
+{
+    int kept = 0, before = u->due.n;
+    for (int i = u->fin.n - 1; i >= 0; i--)
+        if (!hgc_marked(u->fin.at[i]))
+            u->due.at[u->due.n++] = u->fin.at[i];
+    for (int i = 0; i < u->fin.n; i++)
+        if (hgc_marked(u->fin.at[i]))
+            u->fin.at[kept++] = u->fin.at[i];
+    u->fin.n = kept;
+    for (int i = before; i < u->due.n; i++)
+        hgc_shade(u->due.at[i]);
+    return u->due.n > before;
+}
+
+/* ---- the hooks --------------------------------------------------------------------------------------------------- */
+
+static void finish(struct lgc_state *u)
+{
+    for (Table *t = first_weak(u), *next; t; t = next) {
+        next = next_weak(t);
+        t->marked &= (lu_byte)~TRACED;
+        t->gclist = NULL;
+    }
+    st_rlx(&u->weak, NULL);
+    st_rlx(&u->park, 0);
+    u->asked = 0;
+    u->keeps_all = u->separated = false;
+}
+
+/* Is it at a safepoint, or will do without? */
+static bool ready(struct lgc_state *u)
+{
+    if (!u->keeps_all && u->touched_lost != hgc_cycle()) {
+        if (at_safepoint(u))
+            return true;
+        st_rlx(&u->park, 1);
+        if (++u->asked < PATIENCE)
+            return false;
+    }
+    u->keeps_all = true;
+    return true;
+}
+
+static enum hgc_quiet quiet(void)
+{
+    enum hgc_quiet answer = HGC_QUIET;
+    for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next)) {
+        if (!ld_rlx(&u->weak))
+            continue;
+        enum hgc_quiet q = !ready(u) ? HGC_QUIET_LATER : mark_weak(u) ? HGC_QUIET_MORE : HGC_QUIET;
+        if (q > answer)
+            answer = q;
+    }
+    return answer;
+}
+
+static enum hgc_quiet end(void)
+{
+    bool more = false;
+    for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next))
+        if (ld_rlx(&u->weak) && (!ready(u) || mark_weak(u)))
+            more = true;
+    if (more)
+        return HGC_QUIET_MORE;
+    for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next))
+        if (!u->separated) {
+            u->separated = true;
+            clear(u, false);
+            more |= separate(u);
+        }
+    if (more)
+        return HGC_QUIET_MORE;
+    for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next)) {
+        clear(u, true);
+        finish(u);
+    }
+    return HGC_QUIET;
+}
+
+const struct hgc_runtime lgc_runtime = {.quiet = quiet, .end = end};
