@@ -53,6 +53,10 @@ static void collect(void)
 static void pay(void)
 {
     pace_revise();
+    if (task_self()->gc_exempt) {
+        pace_sweep();
+        return;
+    }
     assist();
     if (gc.cfg.stress && amo_add_rlx(&gc.stress_left, -1) == 1) {
         st_rlx(&gc.stress_left, gc.cfg.stress);

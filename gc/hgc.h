@@ -271,6 +271,10 @@ struct hgc_stacks *hgc_stacks_set(struct hgc_stacks *s);
  * runtime all of whose references are in its own stacks there.  Returns the setting before.  Task. */
 bool hgc_stacks_only(bool on);
 
+/* While it is on, the calling task starts no cycle by what it allocates, and does not mark for it, as long as there is memory.
+ * Returns the setting before.  Task. */
+bool hgc_exempt(bool on);
+
 /* How many cycles have begun.  Any context. */
 uint32_t hgc_cycle(void);
 /* Bytes that the last cycle found alive.  Any context. */
@@ -299,6 +303,8 @@ struct hgc_runtime {
 int hgc_runtime(const struct hgc_runtime *r);
 /* What a runtime waited for after HGC_QUIET_LATER may have happened.  Any context. */
 void hgc_ask_again(void);
+/* Marks what the task's C stack and registers refer to, wherever it stands.  In hgc_runtime.end. */
+void hgc_scan_stack(struct task *task);
 /* Is the object marked that p points to or into?  True also for what is no object.  In hgc_runtime.end and .quiet. */
 bool hgc_marked(const void *p);
 

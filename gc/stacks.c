@@ -25,6 +25,14 @@ bool hgc_stacks_only(bool on)
     return before;
 }
 
+bool hgc_exempt(bool on)
+{
+    struct task *t = task_self();
+    bool before = t->gc_exempt;
+    t->gc_exempt = on;
+    return before;
+}
+
 /* A claim orders these with who scans the task: it runs only before and after. */
 void stacks_wait_begin(void)
 {
@@ -38,6 +46,11 @@ void stacks_wait_end(void)
     struct task *t = task_self();
     if (t->gc_stacks_only)
         t->gc_stacks_only = STACKS_ONLY_ALLOWED;
+}
+
+void hgc_scan_stack(struct task *t)
+{
+    root_mark_stack(t);
 }
 
 void task_trace_own(struct task *t, struct hgc_visitor *v)

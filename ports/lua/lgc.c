@@ -18,16 +18,10 @@ enum {
     STEP = 32 * 1024,           /* bytes between two steps */
     FINALIZERS = 10,            /* in a step */
     SLICE = 200000,             /* instructions of collectgarbage("step", 0) */
+    PER_KIB = 25000,            /* and for each KiB that a step is told was allocated */
 };
 
 /* ---- what the owner does ----------------------------------------------------------------------------------------- */
-
-/* What lies above the top was dropped, and would be found there whenever all of the stack is looked at. */
-static void clear_stack(lua_State *L)
-{
-    for (StkId o = L->top; o < L->stack_last + EXTRA_STACK; o++)
-        setnilvalue(s2v(o));
-}
 
 static void forget(struct lgc_state *u)
 {
@@ -52,26 +46,34 @@ static void count(struct lgc_state *u, uint32_t cycle)
     }
 }
 
-/* collectgarbage("step", n): marks and sweeps a little.  A cycle has ended: its end is told once. */
+/* collectgarbage("step", n): marks and sweeps a little.  A cycle is told to be over when its mark is: what is dead is known
+ * then, and the rest of the sweep is nobody's business but the collector's. */
 static void explicit_step(lua_State *L)
 {
     global_State *g = G(L);
     struct lgc_state *u = U(L);
     if (g->gckind == KGC_GEN) {
         luaC_fullgc(L, 0);
+        g->gcstate = GCSpropagate;      /* as Lua's */
         return;
     }
-    st_rel(&u->parked, 1);
-    int64_t left = hgc_step(SLICE, HGC_STEP_INSTRUCTIONS | HGC_STEP_CYCLE);
-    st_rlx(&u->parked, 0);
-    g->gcstate = left > 0 ? GCSpause : GCSpropagate;
+    if (!u->steps || hgc_marking()) {
+        int64_t budget = u->asks_for <= 0 ? SLICE : (int64_t)u->asks_for * PER_KIB;
+        st_rel(&u->parked, 1);
+        hgc_ask_again();
+        if (hgc_step(budget, HGC_STEP_INSTRUCTIONS | HGC_STEP_CYCLE) > 0)
+            hgc_wait_mark();            /* others are at the last of it */
+        st_rlx(&u->parked, 0);
+    }
+    u->steps = hgc_marking();
+    g->gcstate = u->steps ? GCSpropagate : GCSpause;
 }
 
 void luaC_step(lua_State *L)
 {
     global_State *g = G(L);
     struct lgc_state *u = U(L);
-    bool asked = g->GCdebt == 0;
+    bool asked = u->asks;
     if (!gcrunning(g)) {
         luaE_setdebt(g, -STEP);
         if (ld_rlx(&u->park) && lgc_on())
@@ -82,7 +84,6 @@ void luaC_step(lua_State *L)
     if (u->cleaned != cycle) {
         u->cleaned = cycle;
         luaD_shrinkstack(L);
-        clear_stack(L);
         forget(u);
     }
     if (asked)
@@ -100,10 +101,10 @@ void luaC_fullgc(lua_State *L, int emergency)
     global_State *g = G(L);
     struct lgc_state *u = U(L);
     bool strings = lgc_strings_leave(u), in_vector = ld_rlx(&u->in_vector);
+    u->asks = false;
     g->gcemergency = cast_byte(emergency);
     if (!emergency)
         luaD_shrinkstack(L);
-    clear_stack(L);
     if (!in_vector) {
         forget(u);
         st_rel(&u->parked, 1);

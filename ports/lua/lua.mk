@@ -21,7 +21,7 @@ lua_own_stock := main stock
 lua_own_hgc := main hgc lgc state trace weak strings
 
 # The hooks into Lua's files that need the linker: calls of these go to __wrap_NAME in ports/lua.
-LUA_WRAPS := lua_newstate lua_getallocf lua_setallocf lua_setmetatable lua_upvaluejoin lua_xmove luaE_extendCI
+LUA_WRAPS := lua_newstate lua_getallocf lua_setallocf lua_setmetatable lua_upvaluejoin lua_xmove luaE_extendCI lua_gc
 # And those that need the compiler.
 LUA_HOOKS :=
 

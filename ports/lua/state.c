@@ -12,6 +12,7 @@
 #define lstate_c
 #include "ports/lua/state.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "ldebug.h"
@@ -31,17 +32,23 @@ static void shade(struct hgc_visitor *v, void *p)
 }
 static struct hgc_visitor shader = {shade, shade};
 
-void lgc_take(struct lgc_state *u, uint32_t cycle)
+/* Marks what a coroutine can reach, and drops what lies above its stack's top: nothing there is ever read again. */
+static void take_thread(lua_State *L, uint32_t cycle)
 {
-    lua_State *main = &u->lg.l.l;
+    hgc_shade(L);
+    lgc_visit_thread(L, &shader, false);
+    for (StkId o = L->top; L->stack && o < L->stack_last + EXTRA_STACK; o++)
+        setnilvalue(s2v(o));
+    L->gclist = (GCObject *)(uintptr_t)cycle;
+}
+
+void lgc_take(struct lgc_state *u)
+{
+    uint32_t cycle = hgc_cycle();
     lgc_visit_state(u, &shader);
-    lgc_visit_thread(main, &shader, true);
-    main->gclist = (GCObject *)(uintptr_t)cycle;
-    if (u->current && u->current != main) {
-        hgc_shade(u->current);
-        lgc_visit_thread(u->current, &shader, true);
-        u->current->gclist = (GCObject *)(uintptr_t)cycle;
-    }
+    take_thread(&u->lg.l.l, cycle);
+    if (u->current && u->current != &u->lg.l.l)
+        take_thread(u->current, cycle);
     st_rlx(&u->taken, cycle);
 }
 
@@ -72,11 +79,8 @@ static void list_touched(struct lgc_state *u, lua_State *L, uint32_t cycle)
 /* The stack of a coroutine that is about to be used. */
 static void touch(struct lgc_state *u, lua_State *L, uint32_t cycle)
 {
-    if (L->gclist != (GCObject *)(uintptr_t)cycle) {
-        hgc_shade(L);
-        lgc_visit_thread(L, &shader, true);
-        L->gclist = (GCObject *)(uintptr_t)cycle;
-    }
+    if (L->gclist != (GCObject *)(uintptr_t)cycle)
+        take_thread(L, cycle);
     list_touched(u, L, cycle);
 }
 
@@ -91,6 +95,7 @@ static void own(struct lgc_state *u, lua_State *L)
         u->owner = self;
     }
     hgc_stacks_set(LGC_STACKS(L));
+    hgc_exempt(G(L)->gcstp & GCSTPUSR);
 }
 
 static void enter_marking(struct lgc_state *u, lua_State *L, struct hgc_stacks *mine)
@@ -100,12 +105,12 @@ static void enter_marking(struct lgc_state *u, lua_State *L, struct hgc_stacks *
         lua_State *was = lgc_thread_of(mine);
         struct lgc_state *left = U(was);
         if (!left->closed && ld_rlx(&left->taken) != cycle)
-            lgc_take(left, cycle);
+            lgc_take(left);
         if (!left->closed)
             list_touched(left, was, cycle);
     }
     if (ld_rlx(&u->taken) != cycle)
-        lgc_take(u, cycle);
+        lgc_take(u);
     touch(u, L, cycle);
 }
 
@@ -127,17 +132,28 @@ void lgc_enter(lua_State *L)
 static void made(lua_State *L)
 {
     struct lgc_state *u = U(L);
-    uint32_t cycle = hgc_cycle();
-    if (ld_rlx(&u->taken) != cycle)
-        lgc_take(u, cycle);
+    if (ld_rlx(&u->taken) != hgc_cycle())
+        lgc_take(u);
     if (ld_rlx(&u->park))
         G(L)->GCdebt = 1;               /* a step of ours comes soon, and waits */
+}
+
+/* hgc has collected before it said that there is no memory, unless it had too much to do already.  Here it is asked to, once,
+ * because what a script has just dropped may be all of it. */
+static void *try_again(lua_State *L, unsigned kind, size_t size)
+{
+    if (G(L)->gcstp & GCSTPCLS || !completestate(G(L)))
+        return NULL;
+    luaC_fullgc(L, 1);
+    return hgc_alloc(kind, size);
 }
 
 void *lgc_alloc(lua_State *L, unsigned kind, size_t size)
 {
     void *p = hgc_alloc(kind, size);
-    if (p && lgc_on())
+    if (l_unlikely(!p) && !(p = try_again(L, kind, size)))
+        return NULL;
+    if (lgc_on())
         made(L);
     return p;
 }
@@ -148,15 +164,13 @@ static l_noret no_memory(lua_State *L)
     luaD_throw(L, LUA_ERRMEM);
 }
 
-#define NEW(kind, size) hgc_new(kind, (size) > HGC_INLINE_MAX ? 16 : (size))
-
-static inline void *new_string(unsigned kind, size_t size)
+static inline void *new_string(size_t size)
 {
     switch ((size + 15) / 16) {
     case 2: return hgc_new(KIND_SHORT_STRING, 32);
     case 3: return hgc_new(KIND_SHORT_STRING, 48);
     case 4: return hgc_new(KIND_SHORT_STRING, 64);
-    default: return hgc_alloc(kind, size);
+    default: return hgc_alloc(KIND_SHORT_STRING, size);
     }
 }
 
@@ -170,21 +184,32 @@ static inline void *new_closure(size_t size)
     }
 }
 
+static unsigned kind_of_object(int tt)
+{
+    switch (tt) {
+    case LUA_VTABLE:    return KIND_TABLE;
+    case LUA_VSHRSTR:   return KIND_SHORT_STRING;
+    case LUA_VLNGSTR:   return HGC_LEAF;
+    case LUA_VUPVAL:    return KIND_UPVALUE;
+    case LUA_VLCL:      return KIND_LUA_CLOSURE;
+    case LUA_VCCL:      return KIND_C_CLOSURE;
+    case LUA_VPROTO:    return KIND_PROTO;
+    default:            return KIND_USERDATA;
+    }
+}
+
 GCObject *luaC_newobj(lua_State *L, int tt, size_t size)
 {
     global_State *g = G(L);
     GCObject *o;
-    switch (tt) {
+    switch (tt) {                       /* kind and size are constants here */
     case LUA_VTABLE:    o = hgc_new(KIND_TABLE, sizeof(Table)); break;
-    case LUA_VSHRSTR:   o = new_string(KIND_SHORT_STRING, size); break;
-    case LUA_VLNGSTR:   o = hgc_alloc(HGC_LEAF, size); break;
+    case LUA_VSHRSTR:   o = new_string(size); break;
     case LUA_VUPVAL:    o = hgc_new(KIND_UPVALUE, sizeof(UpVal)); break;
     case LUA_VLCL:      o = new_closure(size); break;
-    case LUA_VCCL:      o = hgc_alloc(KIND_C_CLOSURE, size); break;
-    case LUA_VPROTO:    o = hgc_alloc(KIND_PROTO, size); break;
-    default:            o = hgc_alloc(KIND_USERDATA, size); break;
+    default:            o = hgc_alloc(kind_of_object(tt), size); break;
     }
-    if (l_unlikely(!o))
+    if (l_unlikely(!o) && !(o = try_again(L, kind_of_object(tt), size)))
         no_memory(L);
     if (lgc_on())
         made(L);
@@ -409,6 +434,27 @@ void __wrap_lua_setallocf(lua_State *L, lua_Alloc f, void *ud)
     U(L)->alloc_ud = ud;
 }
 
+/* ---- collectgarbage ---------------------------------------------------------------------------------------------- */
+
+/* A step that a program asks for is told from those that come by themselves. */
+int __real_lua_gc(lua_State *L, int what, ...);
+int __wrap_lua_gc(lua_State *L, int what, ...);
+int __wrap_lua_gc(lua_State *L, int what, ...)
+{
+    int arg[3] = {0, 0, 0};
+    va_list list;
+    va_start(list, what);
+    for (int i = 0, n = what == LUA_GCINC ? 3 : what == LUA_GCGEN ? 2 : what >= LUA_GCSTEP && what <= LUA_GCSETSTEPMUL; i < n; i++)
+        arg[i] = va_arg(list, int);
+    va_end(list);
+    U(L)->asks = what == LUA_GCSTEP;
+    U(L)->asks_for = arg[0];
+    int result = __real_lua_gc(L, what, arg[0], arg[1], arg[2]);
+    U(L)->asks = false;
+    hgc_exempt(G(L)->gcstp & GCSTPUSR);
+    return result;
+}
+
 /* ---- beginning and end ------------------------------------------------------------------------------------------- */
 
 static bool start(void)
@@ -491,4 +537,5 @@ void luaC_freeallobjects(lua_State *L)
     u->closed = true;
     unlink(u);
     hgc_stacks_set(NULL);
+    hgc_exempt(false);
 }

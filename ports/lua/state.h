@@ -34,7 +34,7 @@ struct lgc_state {
     hgc_ref(struct lgc_state) next;     /* states_lock: all that are open */
     struct task *owner;         /* owner: who entered it last */
     unsigned owner_slot;        /* constant while owner is */
-    uint32_t taken;             /* atomic: the cycle in which its stacks were marked all at once */
+    uint32_t taken;             /* atomic: the last cycle that its stacks were marked for, all at once */
     uint32_t strings;           /* atomic: the lock of strt: 0, or who has it, see strings.c */
 
     /* see weak.c */
@@ -48,6 +48,9 @@ struct lgc_state {
 
     bool closed, building;      /* owner */
     uint32_t cleaned;           /* owner: the cycle in which it last cleared the dead part of a stack */
+    bool asks;                  /* owner: in collectgarbage("step", asks_for) */
+    int asks_for;
+    bool steps;                 /* owner: a step has begun a mark and has not seen its end */
     uint32_t counted;           /* owner: the cycle whose end it has seen */
     void *fresh[FRESH];         /* owner: the last vectors made between cycles: they may be in no table yet */
     unsigned fresh_at;
@@ -80,6 +83,8 @@ static inline lua_State *lgc_thread_of(struct hgc_stacks *s)
 }
 
 extern struct lgc_root { hgc_ref(struct lgc_state) first; } lgc_states;     /* a registered root */
+
+enum { MARKING = 1 };           /* of hgc_phase */
 
 /* ---- trace.c: what refers to what -------------------------------------------------------------------------------- */
 
@@ -116,8 +121,9 @@ bool lgc_list_room(lua_State *L, struct lgc_list *l, int n, enum lgc_kind kind);
 
 /* ---- state.c ----------------------------------------------------------------------------------------------------- */
 
-/* Marks all stacks of the state now.  By its owner, at a point where its C frames hold nothing of their own. */
-void lgc_take(struct lgc_state *u, uint32_t cycle);
+/* Marks what is on the stacks of the state, at one instant, and clears their dead parts.  By its owner, at a safepoint, or while
+ * it stands at one. */
+void lgc_take(struct lgc_state *u);
 /* hgc_alloc, with what has to follow it in a mark.  NULL: no memory. */
 void *lgc_alloc(lua_State *L, unsigned kind, size_t size);
 /* strings.c: gives the string lock back if the owner has it, and takes it again. */

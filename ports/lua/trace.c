@@ -220,27 +220,21 @@ static void trace_state(void *object, size_t size, struct hgc_visitor *v)
         lgc_visit_thread(&u->lg.l.l, v, false);
 }
 
-/* The main thread, too: an error that no coroutine catches is put there.  All of a stack: its top is only told now and then. */
+/* In a mark, the stack is not looked at here, where its top may be any: it stays grey until the state is taken, at a safepoint.
+ * Verify mode, before and after, sees all of it, and the main thread's: an error that no coroutine catches is put there. */
 void lgc_trace_stacks(struct hgc_stacks *s, const struct task *task, struct hgc_visitor *v)
 {
     lua_State *L = lgc_thread_of(s);
+    (void)task;
     hgc_visit(v, L);
-    if (!L->l_G)
+    if (!L->l_G || ld_rlx(&hgc_phase) == MARKING)
         return;
     struct lgc_state *u = lgc_state_of(L->l_G);
+    hgc_visit(v, u);
     if (u->closed)
         return;
-    lua_State *main = &u->lg.l.l;
-    hgc_visit(v, u);
-    lgc_visit_state(u, v);
-    lgc_visit_thread(main, v, true);
-    if (L != main)
-        lgc_visit_thread(L, v, true);
-    if (ld_rlx(&hgc_phase) == 1 && u->owner == task) {
-        uint32_t cycle = hgc_cycle();
-        st_rlx(&u->taken, cycle);
-        L->gclist = main->gclist = (GCObject *)(uintptr_t)cycle;
-    }
+    lgc_visit_thread(&u->lg.l.l, v, true);
+    lgc_visit_thread(L, v, true);
 }
 
 /* ---- kinds ------------------------------------------------------------------------------------------------------- */

@@ -59,17 +59,63 @@ static bool has(const struct task *t, const struct lgc_state *u)
     return t == u->owner && t->gc_stacks && lgc_thread_of(t->gc_stacks)->l_G == &u->lg.g;
 }
 
-static bool at_safepoint(struct lgc_state *u)
+/* Where its owner is. */
+enum where { RUNS, WAITS, PARKED, NOBODY };
+
+static enum where where(struct lgc_state *u)
 {
-    if (ld_acq(&u->parked) || !u->owner)
-        return true;
+    if (ld_acq(&u->parked))
+        return PARKED;
     hal_crit_t c = hal_crit_enter();
     const struct task *t = task_lock_slot(u->owner_slot);
-    bool safe = !t || !has(t, u)
-        || ((ld_acq(&t->state) & TASK_STATE_MASK) == TASK_PARKED && !ld_rlx(&u->in_vector) && !u->building);
+    enum where w = !t || !has(t, u) ? NOBODY : (ld_acq(&t->state) & TASK_STATE_MASK) == TASK_PARKED ? WAITS : RUNS;
     task_unlock_slot();
     hal_crit_exit(c);
-    return safe;
+    return w;
+}
+
+/* May its weak tables be looked at, and be cleared?  If it waits, it may wake at any time: then the answer holds in a stop. */
+static bool at_safepoint(struct lgc_state *u)
+{
+    enum where w = where(u);
+    return w == PARKED || w == NOBODY || (w == WAITS && !ld_rlx(&u->in_vector) && !u->building);
+}
+
+static void shade_all(struct hgc_visitor *v, void *p)
+{
+    (void)v;
+    hgc_shade(p);
+}
+
+/* ---- taking a state whose owner does not ------------------------------------------------------------------------- */
+
+/* All that its owner can reach, wherever it was stopped.  World stopped. */
+static void take_by_force(struct lgc_state *u)
+{
+    static struct hgc_visitor shader;
+    shader = (struct hgc_visitor){shade_all, shade_all};
+    lgc_visit_state(u, &shader);
+    lgc_visit_thread(&u->lg.l.l, &shader, true);
+    if (u->current)
+        lgc_visit_thread(u->current, &shader, true);
+    u->current->gclist = u->lg.l.l.gclist = (GCObject *)(uintptr_t)hgc_cycle();
+    hgc_scan_stack(u->owner);
+    st_rlx(&u->taken, hgc_cycle());
+}
+
+/* The owner takes its state as soon as it allocates or calls a function of Lua's.  True: it is taken, or nobody uses it. */
+static bool is_taken(struct lgc_state *u, bool stopped)
+{
+    enum where w;
+    if (ld_rlx(&u->taken) == hgc_cycle() || (w = where(u)) == NOBODY)
+        return true;
+    if (w == PARKED || (w == WAITS && stopped))
+        lgc_take(u);
+    else if (stopped && u->asked >= PATIENCE)
+        take_by_force(u);
+    else
+        return false;
+    return ld_rlx(&u->taken) == hgc_cycle();
 }
 
 /* ---- marking ----------------------------------------------------------------------------------------------------- */
@@ -217,7 +263,7 @@ static void finish(struct lgc_state *u)
     u->keeps_all = u->separated = false;
 }
 
-/* Is it at a safepoint, or will do without? */
+/* May its weak tables be looked at now, or does it do without? */
 static bool ready(struct lgc_state *u)
 {
     if (!u->keeps_all && u->touched_lost != hgc_cycle()) {
@@ -231,25 +277,41 @@ static bool ready(struct lgc_state *u)
     return true;
 }
 
+static enum hgc_quiet quiet_state(struct lgc_state *u)
+{
+    if (!is_taken(u, false))            /* who waits is taken in the stop, and so, after a while, is who does not come */
+        return where(u) == WAITS || ++u->asked >= PATIENCE ? HGC_QUIET : HGC_QUIET_LATER;
+    if (!ld_rlx(&u->weak))
+        return HGC_QUIET;
+    return !ready(u) ? HGC_QUIET_LATER : mark_weak(u) ? HGC_QUIET_MORE : HGC_QUIET;
+}
+
 static enum hgc_quiet quiet(void)
 {
     enum hgc_quiet answer = HGC_QUIET;
     for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next)) {
-        if (!ld_rlx(&u->weak))
-            continue;
-        enum hgc_quiet q = !ready(u) ? HGC_QUIET_LATER : mark_weak(u) ? HGC_QUIET_MORE : HGC_QUIET;
+        enum hgc_quiet q = quiet_state(u);
         if (q > answer)
             answer = q;
     }
     return answer;
 }
 
+/* True: it has to be tried again. */
+static bool end_state(struct lgc_state *u)
+{
+    if (ld_rlx(&u->taken) != hgc_cycle() && where(u) != NOBODY) {
+        (void)is_taken(u, true);
+        return true;
+    }
+    return ld_rlx(&u->weak) && (!ready(u) || mark_weak(u));
+}
+
 static enum hgc_quiet end(void)
 {
     bool more = false;
     for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next))
-        if (ld_rlx(&u->weak) && (!ready(u) || mark_weak(u)))
-            more = true;
+        more |= end_state(u);
     if (more)
         return HGC_QUIET_MORE;
     for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next))
