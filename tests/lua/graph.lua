@@ -60,7 +60,7 @@ collectgarbage("incremental", 100, 400, 5)
 print(run(3000))
 collectgarbage("stop")
 print(run(3000))
-collectgarbage("restart")
+collectgarbage("restart") collectgarbage("incremental", 200, 100, 13)
 -- an object of each kind at the end of a long list, and in deep nesting
 local list = nil
 for i = 1, 100000 do list = { list, i } end
