@@ -81,3 +81,8 @@ $(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),bench,$(lua_benches))))
 ifneq ($(SCRIPT),)
 $(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),script,$(SCRIPT))))
 endif
+
+# What tools/lua-compare runs.
+lua_stock_tests := $(B)/lua/stock/image/tests.elf
+lua_our_tests := $(if $(wildcard ports/lua/lgc.c),$(B)/lua/hgc/image/tests.elf)
+lua_test_images := $(lua_stock_tests) $(lua_our_tests)
