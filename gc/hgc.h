@@ -301,6 +301,9 @@ struct hgc_runtime {
 #endif
 /* Registers one; *r is kept by pointer.  HGC_ENOMEM: more than HGC_RUNTIMES.  Task, no cycle runs. */
 int hgc_runtime(const struct hgc_runtime *r);
+/* In the stopped modes: lets a task of the program run on until it is where the runtime wants it, which then takes that back.
+ * Does nothing in other modes.  In hgc_runtime.quiet and .end, or by the task itself. */
+void hgc_let_run(struct task *task, bool on);
 /* What a runtime waited for after HGC_QUIET_LATER may have happened.  Any context. */
 void hgc_ask_again(void);
 /* Marks what the task's C stack and registers refer to, wherever it stands.  In hgc_runtime.end. */

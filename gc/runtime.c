@@ -36,15 +36,24 @@ void runtime_begin(void)
             gc.runtimes[i]->begin();
 }
 
+void hgc_let_run(struct task *task, bool on)
+{
+    if (!on || sched_gated())
+        sched_let_run(task, on);
+}
+
 /* ---- later ------------------------------------------------------------------------------------------------------- */
 
+/* A critical section: a task that took `later` back and then left its hart, in a stopped mode, would leave the job open. */
 void hgc_ask_again(void)
 {
-    if (!ld_rlx(&gc.later) || !amo_swap_rlx(&gc.later, 0))
-        return;
-    amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
-    hart_wake_helper();
-    worker_call();
+    hal_crit_t c = hal_crit_enter();
+    if (ld_rlx(&gc.later) && amo_swap_rlx(&gc.later, 0)) {
+        amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
+        hart_wake_helper();
+        worker_call();
+    }
+    hal_crit_exit(c);
 }
 
 static void again(void *arg)

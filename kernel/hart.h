@@ -78,6 +78,8 @@ void hart_gives_way(void);
  * trap or yield, and wait.  The caller makes every hart look.  Any context, a stop included. */
 void sched_gate(bool closed);
 bool sched_gated(void);
+/* One of them runs nevertheless, until it is told off again.  The task does not end meanwhile.  Task. */
+void sched_let_run(struct task *t, bool on);
 /* While on, every hart that runs a task and is not kept free gets its tick, wanted or not, so that the pick hook is asked
  * each time.  Any context, a stop included. */
 void sched_ticks(bool on);

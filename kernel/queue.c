@@ -116,7 +116,14 @@ bool sched_gated(void)
 
 bool sched_kept_off(const struct task *t)
 {
-    return sched_gated() && !t->system;
+    return sched_gated() && !t->system && !ld_rlx(&t->runs_on);
+}
+
+void sched_let_run(struct task *t, bool on)
+{
+    st_rlx(&t->runs_on, on);
+    for (unsigned i = 0; on && i < hal_hart_count(); i++)
+        hart_kick(i);           /* its release orders the store before */
 }
 
 /* The first task of at least min_prio that may run on `h` and whose context is saved (K3), out of the queue. */

@@ -47,6 +47,7 @@ struct task {
     uint32_t base_prio;         /* constant */
     bool bound;                 /* constant: made by task_create_bound */
     bool system;                /* constant: runs also while the gate is closed */
+    uint32_t runs_on;           /* atomic: it does so for now; see sched_let_run */
     bool no_stack_roots;        /* constant: its stack holds no reference (idle tasks, mark workers) */
 
     char name[20];

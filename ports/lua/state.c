@@ -32,13 +32,17 @@ static void shade(struct hgc_visitor *v, void *p)
 }
 static struct hgc_visitor shader = {shade, shade};
 
-/* Marks what a coroutine can reach, and drops what lies above its stack's top: nothing there is ever read again. */
+void lgc_drop_dead(lua_State *L)
+{
+    for (StkId o = L->top; L->stack && o < L->stack_last + EXTRA_STACK; o++)
+        setnilvalue(s2v(o));
+}
+
 static void take_thread(lua_State *L, uint32_t cycle)
 {
     hgc_shade(L);
     lgc_visit_thread(L, &shader, false);
-    for (StkId o = L->top; L->stack && o < L->stack_last + EXTRA_STACK; o++)
-        setnilvalue(s2v(o));
+    lgc_drop_dead(L);
     L->gclist = (GCObject *)(uintptr_t)cycle;
 }
 
@@ -50,6 +54,8 @@ void lgc_take(struct lgc_state *u)
     if (u->current && u->current != &u->lg.l.l)
         take_thread(u->current, cycle);
     st_rlx(&u->taken, cycle);
+    if (u->owner == task_self())
+        hgc_let_run(u->owner, false);
 }
 
 /* Remembers a coroutine that was used in this cycle. */

@@ -124,6 +124,9 @@ bool lgc_list_room(lua_State *L, struct lgc_list *l, int n, enum lgc_kind kind);
 /* Marks what is on the stacks of the state, at one instant, and clears their dead parts.  By its owner, at a safepoint, or while
  * it stands at one. */
 void lgc_take(struct lgc_state *u);
+/* Forgets what lies above a stack's top: nothing there is ever read again, but who looks at all of the stack would find it.  At a
+ * safepoint. */
+void lgc_drop_dead(lua_State *L);
 /* hgc_alloc, with what has to follow it in a mark.  NULL: no memory. */
 void *lgc_alloc(lua_State *L, unsigned kind, size_t size);
 /* strings.c: gives the string lock back if the owner has it, and takes it again. */

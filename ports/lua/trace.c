@@ -87,16 +87,20 @@ unsigned lgc_mode(const Table *t)
     return mode;
 }
 
+/* One that has a metatable keeps its state, by which it is told whether it is weak: a word on some stack may keep it longer than
+ * its state is open. */
 static void trace_table(void *object, size_t size, struct hgc_visitor *v)
 {
-    Table *t = object;
+    Table *t = object, *mt = *(Table *volatile *)&t->metatable;
     (void)size;
     if (t->tt != LUA_VTABLE)
         return;                         /* not made yet */
     void *array = *(TValue *volatile *)&t->array, *node = *(Node *volatile *)&t->node;
-    hgc_visit(v, *(Table *volatile *)&t->metatable);
-    if (lgc_mode(t)) {
-        hgc_visit(v, t->next);          /* its state */
+    if (mt) {
+        hgc_visit(v, mt);
+        hgc_visit(v, t->next);
+    }
+    if (mt && lgc_mode(t)) {
         hgc_visit_weakly(v, array);
         hgc_visit_weakly(v, node);
         lgc_weak_met(lgc_state_of((global_State *)(uintptr_t)t->next), t);

@@ -49,6 +49,7 @@ static Table *next_weak(Table *t)
 void lgc_park(struct lgc_state *u)
 {
     st_rel(&u->parked, 1);              /* after all that is on its stacks */
+    hgc_let_run(u->owner, false);
     hgc_ask_again();
     hgc_wait_mark();
     st_rlx(&u->parked, 0);
@@ -57,6 +58,18 @@ void lgc_park(struct lgc_state *u)
 static bool has(const struct task *t, const struct lgc_state *u)
 {
     return t == u->owner && t->gc_stacks && lgc_thread_of(t->gc_stacks)->l_G == &u->lg.g;
+}
+
+/* In the stopped modes the owner runs on to its safepoint before it is kept off. */
+static void let_run(struct lgc_state *u, bool on)
+{
+    hal_crit_t c = hal_crit_enter();
+    struct task *t = u->owner ? task_lock_slot(u->owner_slot) : NULL;
+    if (t && has(t, u))
+        hgc_let_run(t, on);
+    if (u->owner)
+        task_unlock_slot();
+    hal_crit_exit(c);
 }
 
 /* Where its owner is. */
@@ -109,6 +122,7 @@ static bool is_taken(struct lgc_state *u, bool stopped)
     enum where w;
     if (ld_rlx(&u->taken) == hgc_cycle() || (w = where(u)) == NOBODY)
         return true;
+    let_run(u, true);
     if (w == PARKED || (w == WAITS && stopped))
         lgc_take(u);
     else if (stopped && u->asked >= PATIENCE)
@@ -133,15 +147,23 @@ struct finder { struct hgc_visitor v; bool found; };
 static void find(struct hgc_visitor *v, void *p) { ((struct finder *)v)->found |= shade(p); }
 
 /* What the owner may have read from weak tables since its state was taken. */
-static bool mark_stacks(struct lgc_state *u)
+static bool mark_stack(lua_State *L, bool stopped)
 {
     struct finder f = {{find, find}, false};
-    lgc_visit_thread(&u->lg.l.l, &f.v, false);
-    if (u->current)
-        lgc_visit_thread(u->current, &f.v, false);
-    for (int i = 0; u->touched_cycle == hgc_cycle() && i < u->ntouched; i++)
-        lgc_visit_thread(u->touched[i], &f.v, false);
+    lgc_visit_thread(L, &f.v, false);
+    if (stopped)
+        lgc_drop_dead(L);
     return f.found;
+}
+
+static bool mark_stacks(struct lgc_state *u, bool stopped)
+{
+    bool more = mark_stack(&u->lg.l.l, stopped);
+    if (u->current)
+        more |= mark_stack(u->current, stopped);
+    for (int i = 0; u->touched_cycle == hgc_cycle() && i < u->ntouched; i++)
+        more |= mark_stack(u->touched[i], stopped);
+    return more;
 }
 
 static bool is_string(int tt) { return novariant(tt) == LUA_TSTRING; }
@@ -186,9 +208,9 @@ static bool mark_table(struct lgc_state *u, Table *t)
     return more;
 }
 
-static bool mark_weak(struct lgc_state *u)
+static bool mark_weak(struct lgc_state *u, bool stopped)
 {
-    bool more = !u->keeps_all && mark_stacks(u);
+    bool more = !u->keeps_all && mark_stacks(u, stopped);
     for (Table *t = first_weak(u); t; t = next_weak(t))
         more |= mark_table(u, t);
     return more;
@@ -259,6 +281,7 @@ static void finish(struct lgc_state *u)
     }
     st_rlx(&u->weak, NULL);
     st_rlx(&u->park, 0);
+    let_run(u, false);
     u->asked = 0;
     u->keeps_all = u->separated = false;
 }
@@ -270,6 +293,7 @@ static bool ready(struct lgc_state *u)
         if (at_safepoint(u))
             return true;
         st_rlx(&u->park, 1);
+        let_run(u, true);
         if (++u->asked < PATIENCE)
             return false;
     }
@@ -283,7 +307,7 @@ static enum hgc_quiet quiet_state(struct lgc_state *u)
         return where(u) == WAITS || ++u->asked >= PATIENCE ? HGC_QUIET : HGC_QUIET_LATER;
     if (!ld_rlx(&u->weak))
         return HGC_QUIET;
-    return !ready(u) ? HGC_QUIET_LATER : mark_weak(u) ? HGC_QUIET_MORE : HGC_QUIET;
+    return !ready(u) ? HGC_QUIET_LATER : mark_weak(u, false) ? HGC_QUIET_MORE : HGC_QUIET;
 }
 
 static enum hgc_quiet quiet(void)
@@ -304,7 +328,7 @@ static bool end_state(struct lgc_state *u)
         (void)is_taken(u, true);
         return true;
     }
-    return ld_rlx(&u->weak) && (!ready(u) || mark_weak(u));
+    return ld_rlx(&u->weak) && (!ready(u) || mark_weak(u, true));
 }
 
 static enum hgc_quiet end(void)

@@ -19,6 +19,7 @@ int leaks(void);
 int leave(void);
 int ranges(void);
 int quarter(void);
+int lua_states(void);
 int web(void);
 int steps(void);
 int roles(void);
