@@ -528,7 +528,7 @@ void assist(void);
 void assist_credit(uintptr_t work);     /* a worker has done so much.  In a drain */
 void assist_begin(void);        /* world stopped */
 void assist_check(void);        /* asserts what must hold; world stopped, a mark ends */
-void assist_end(void);          /* the mark is over: nobody owes anything.  Task */
+void assist_end(void);          /* the mark is over, or held open: nobody waits for pay any longer.  Task, or world stopped */
 
 /* ---- isr.c ------------------------------------------------------------------------------------------------------- */
 

@@ -295,7 +295,8 @@ enum hgc_quiet {
     HGC_QUIET,                  /* nothing more to mark for this runtime */
     HGC_QUIET_MORE,             /* it has shaded something: marking goes on */
     HGC_QUIET_LATER,            /* some task has to do something first: it is asked again soon, or at hgc_ask_again.  In a
-                                   stopped mode no task gets on before the mark is over: count, and do without */
+                                   stopped mode no task gets on before the mark is over, nor does one that waits for memory:
+                                   count, and do without */
 };
 struct hgc_runtime {
     void (*begin)(void);        /* in the stop that begins a cycle, the phase is still OFF.  Constant time */

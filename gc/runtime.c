@@ -54,11 +54,13 @@ static void again(void *arg)
     hgc_ask_again();
 }
 
+/* Whom it waits for may wait for the workers, who have nothing left to do. */
 static void ask_later(void)
 {
     hk_timer_cancel(&gc.later_timer);   /* it ran, or is to be run for an answer that came early */
     amo_add_rlx(&gc.jobs_open, 1);
     st_rlx(&gc.later, 1);
+    assist_end();
     hk_timer_start(&gc.later_timer, hk_now() + AGAIN_NS, again, NULL);
 }
 
