@@ -415,6 +415,7 @@ static void hold(void *arg)
     hgc_collect(HGC_WAIT);
     kept_plain = *slot(5) == held;
     bool before = hgc_stacks_only(true);
+    hgc_wait_mark();                            /* there is none; from then on the C stack counts again */
     uint32_t cycle = hgc_cycle();
     void *volatile much = hgc_alloc(HGC_LEAF, ARENA / 8 * 5), *volatile more = hgc_alloc(HGC_LEAF, ARENA / 8 * 5);
     collected = hgc_cycle() != cycle && much && !more && !before;
