@@ -45,7 +45,7 @@ static void wait_mark(uint32_t cycle)
 static void collect(void)
 {
     uint32_t since = pace_wait_begin();
-    hgc_collect(HGC_WAIT);
+    cycle_collect(HGC_WAIT);
     pace_wait_end(since);
 }
 

@@ -10,7 +10,7 @@
  * No wake-up is lost: who pays adds to the pool, then a full fence, then looks at the queue; who waits queues itself, then a
  * full fence, then looks at the pool.  Whoever sees both, under the lock, pays from the one to the other.  A mark that ends
  * empties the queue: who queues itself saw the phase on in the same critical section, so the stop that turns it off comes
- * later, and the emptying after that.
+ * later, and the emptying after that.  So does a mark that a runtime holds open, after it has said so (gc.later).
  *
  * What holds (tests/models/assist.pml; checked in the stop that ends a mark, where nobody is between two steps):
  *   - while nobody gives credit, the pool is empty or nobody waits;
@@ -95,13 +95,14 @@ void assist_credit(uintptr_t work)
         pay_queue();
 }
 
-/* Waits until the workers have done so much, or the mark is over. */
+/* Waits until the workers have done so much, or the mark is over.  Not while a runtime holds a mark open: there is nothing to be
+ * done then, and this may be the task that it waits for. */
 static void wait_for_pay(uintptr_t work)
 {
     struct payee p = {.owed = work};
     hk_sem_init(&p.paid, 0);
     hal_crit_t c = spin_lock_crit(&lock);
-    bool on = gc_is_on();
+    bool on = gc_is_on() && !ld_rlx(&gc.later);
     if (on) {
         queue_up(&p);
         fence_full();                   /* partner: assist_credit [L-sleep.hart] */

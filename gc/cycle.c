@@ -221,6 +221,15 @@ size_t hgc_live(void)
     return ld_rlx(&gc.live);
 }
 
+void cycle_collect(enum hgc_mode mode)
+{
+    uint32_t begun = ld_rlx(&gc.cycle);
+    cycle_wait(begun);
+    cycle_start(mode, true, begun);           /* or somebody else's that began after this call */
+    wait_for(&gc.ended, begun + 1);           /* its line stands above what the caller prints next */
+    sweep_finish();
+}
+
 int hgc_collect(enum hgc_mode mode)
 {
     if (mode == HGC_START) {
@@ -231,12 +240,8 @@ int hgc_collect(enum hgc_mode mode)
     if ((unsigned)mode > HGC_FORCE_BLOCK)
         return HGC_EINVAL;
     stacks_wait_begin();
-    uint32_t begun = ld_rlx(&gc.cycle);
-    cycle_wait(begun);
-    cycle_start(mode, true, begun);           /* or somebody else's that began after this call */
-    wait_for(&gc.ended, begun + 1);           /* its line stands above what the caller prints next */
+    cycle_collect(mode);
     stacks_wait_end();
-    sweep_finish();
     return HGC_OK;
 }
 

@@ -210,7 +210,7 @@ struct gc {
 
     /* runtime.c */
     const struct hgc_runtime *runtimes[HGC_RUNTIMES];   /* constant once nruntimes counts it */
-    uint32_t nruntimes;         /* atomic */
+    uint32_t nruntimes;         /* atomic; start_lock, no cycle runs */
     uint32_t later;             /* atomic: a job is held open until a runtime is asked again */
     struct hk_timer later_timer;
 
@@ -485,6 +485,7 @@ bool leak_end(void);
 
 /* Stacks beside the C stack: stacks.c.  The caller, a task, waits for a cycle. */
 enum { STACKS_ONLY_ALLOWED = 1, STACKS_ONLY_NOW = 2 };
+static inline bool stacks_only_now(const struct task *t) { return t->gc_stacks_only == STACKS_ONLY_NOW; }
 void stacks_wait_begin(void);
 void stacks_wait_end(void);
 
@@ -527,7 +528,7 @@ void assist(void);
 void assist_credit(uintptr_t work);     /* a worker has done so much.  In a drain */
 void assist_begin(void);        /* world stopped */
 void assist_check(void);        /* asserts what must hold; world stopped, a mark ends */
-void assist_end(void);          /* the mark is over: nobody owes anything.  Task */
+void assist_end(void);          /* the mark is over, or held open: nobody waits for pay any longer.  Task, or world stopped */
 
 /* ---- isr.c ------------------------------------------------------------------------------------------------------- */
 
@@ -660,6 +661,9 @@ bool cycle_due(void);
 bool cycle_wanted(void);
 void cycle_try_end(void);
 void cycle_wait(uint32_t n);
+/* A whole cycle that begins after the call, sweep included.  The caller's C stack is a root meanwhile, whatever hgc_stacks_only
+ * says: an allocation waits so. */
+void cycle_collect(enum hgc_mode mode);
 
 void sweep_init(void);
 /* Fills freed memory; `clobber` is set.  Nobody finds or takes it now. */

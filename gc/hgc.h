@@ -150,7 +150,10 @@ struct hgc_visitor {
 /* Reports one reference, NULL or the inside of an object too.  A word that is no reference does no harm. */
 static inline void hgc_visit(struct hgc_visitor *v, void *reference) { v->visit(v, reference); }
 /* Reports a reference to an object that shall stay, but whose own references are not followed for this one's sake: the
- * vector of a weak table.  Who holds it so sees to what is in it; see hgc_runtime. */
+ * vector of a weak table.  If others report it, too, or a stack holds it, whether they are followed depends on who comes first.
+ * So who reports it so sees to what is in it: in hgc_runtime.end what is not marked is taken out of it; or it is touched
+ * (hgc_touch), also when it leaves its table in a mark, and then followed like any other.  What a task reads from it in a mark
+ * it shades, in one section with the read.  As the key of an ephemeron it is reached. */
 static inline void hgc_visit_weakly(struct hgc_visitor *v, void *reference) { v->weakly(v, reference); }
 
 /* How objects of a kind hold references: a repeating map of words, or a trace function; with neither they hold none, as
@@ -166,7 +169,9 @@ struct hgc_kind {
     bool (*release)(void *object);      /* only where there are no references: asked by the sweep, in a critical section,
                                    before it frees an object that it found dead; false: the object stays until the next
                                    cycle.  So a table that knows objects without keeping them is told in time.  It is also
-                                   asked about memory that was never handed out, which is all zero.  Short */
+                                   asked about memory that was never handed out, which is all zero.  Its weak references
+                                   are cleared before, its cleanups queued, whatever the answer.  Short: takes spinlocks
+                                   at most, up to 16 calls are one section */
 };
 /* The bit of a field in a map whose first 32 words suffice. */
 #define HGC_WORD(type, field) (offsetof(type, field) / sizeof(void *))
@@ -258,8 +263,10 @@ void hgc_touch(const void *container);
  * of any of its functions; also by verify mode, and where there are plain roots, with the world stopped: so more than once
  * a cycle.  `task` is the one that it is called for.  The rules of a kind's trace function hold.
  * What is on a stack is then treated as what is in the task's registers: stores to the heap need the barrier, those to the
- * stack none.  A stack that the task leaves (a coroutine's) is an object like any other; before the task stores to it again
- * in the same mark, all that is on it is shaded. */
+ * stack none.  A stack that the task leaves (a coroutine's) is an object like any other.  So in a mark, what is on a stack is
+ * shaded before the task takes it (overwritten, it would be lost if this task was scanned already), and shaded, or its object
+ * touched, before the task leaves it by hgc_stacks_set or its end (that object may be black already, and the task not
+ * scanned yet). */
 struct task;
 struct hgc_stacks {
     void (*trace)(struct hgc_stacks *s, const struct task *task, struct hgc_visitor *v);
@@ -268,7 +275,8 @@ struct hgc_stacks {
  * caller's to keep.  Returns those before.  Task.  gc/stacks.h has an inline look at it. */
 struct hgc_stacks *hgc_stacks_set(struct hgc_stacks *s);
 /* While the calling task waits in hgc_collect or hgc_wait_mark, its C stack is not looked at, but `trace` is asked: for a
- * runtime all of whose references are in its own stacks there.  Returns the setting before.  Task. */
+ * runtime all of whose references are in its own stacks there.  Allocations that wait for a collection look at both.  Returns
+ * the setting before.  Task. */
 bool hgc_stacks_only(bool on);
 
 /* While it is on, the calling task starts no cycle by what it allocates, and does not mark for it, as long as there is memory.
@@ -286,7 +294,9 @@ void hgc_wait_mark(void);
 enum hgc_quiet {
     HGC_QUIET,                  /* nothing more to mark for this runtime */
     HGC_QUIET_MORE,             /* it has shaded something: marking goes on */
-    HGC_QUIET_LATER,            /* some task has to do something first: it is asked again soon, or at hgc_ask_again */
+    HGC_QUIET_LATER,            /* some task has to do something first: it is asked again soon, or at hgc_ask_again.  In a
+                                   stopped mode no task gets on before the mark is over, nor does one that waits for memory:
+                                   count, and do without */
 };
 struct hgc_runtime {
     void (*begin)(void);        /* in the stop that begins a cycle, the phase is still OFF.  Constant time */
@@ -299,7 +309,7 @@ struct hgc_runtime {
 #ifndef HGC_RUNTIMES
 #define HGC_RUNTIMES 4
 #endif
-/* Registers one; *r is kept by pointer.  HGC_ENOMEM: more than HGC_RUNTIMES.  Task, no cycle runs. */
+/* Registers one; *r is kept by pointer.  Waits until the mark that runs is over.  HGC_ENOMEM: more than HGC_RUNTIMES.  Task. */
 int hgc_runtime(const struct hgc_runtime *r);
 /* In the stopped modes: lets a task of the program run on until it is where the runtime wants it, which then takes that back.
  * Does nothing in other modes.  In hgc_runtime.quiet and .end, or by the task itself. */

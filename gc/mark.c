@@ -75,10 +75,10 @@ void mark_again(uintptr_t p)
         return;
     grey(&o);
     if (ld_rlx(&o.block->state) == BLOCK_SMALL)
-        /* [L-touch.rel] */
+        /* [L-touch.rel, L-weakly.rel] */
         amo_and_rel(&o.block->scan[o.cell / WORD_BITS], ~((uintptr_t)1 << (o.cell % WORD_BITS)));
     else
-        amo_swap_rel(&o.block->large.cursor, 0);        /* [L-touch-large.rel] */
+        amo_swap_rel(&o.block->large.cursor, 0);        /* [L-touch-large.rel, L-weakly.rel] */
     enqueue(o.block);
 }
 
@@ -100,19 +100,34 @@ static void visit_ambiguous(struct hgc_visitor *v, void *word)
     mark_ambiguous((uintptr_t)word, ((struct scan *)v)->inside);
 }
 
-/* Scanned first, so to say, then marked: nobody finds it grey.  (Who sees the second store before the first follows its
- * references, which keeps more, and no less.) */
+static void visit_weakly(struct hgc_visitor *v, void *reference);
+
+static void look_up_ephemerons(const struct object *o, const struct block *inside)
+{
+    struct scan s = {{visit, visit_weakly}, inside};
+    if (special_any(o->block))
+        own_add(&gc_self()->looked_up, ephemeron_values(o, object_marked, &s.v));
+}
+
+/* Scanned first, so to say, then marked: nobody finds it grey.  If somebody else has marked it in between, it is grey for his
+ * sake, or touched, and our scan bit would hide that: it is made grey again. */
 static void visit_weakly(struct hgc_visitor *v, void *reference)
 {
     struct object o;
+    bool ours;
     (void)v;
     if (!find_object((uintptr_t)reference, &o) || object_marked(&o))
         return;
-    if (ld_rlx(&o.block->state) == BLOCK_SMALL)
-        amo_or_rlx(&o.block->scan[o.cell / WORD_BITS], (uintptr_t)1 << (o.cell % WORD_BITS));
-    else
-        amo_swap_rlx(&o.block->large.cursor, object_size(&o));
-    grey(&o);
+    if (ld_rlx(&o.block->state) == BLOCK_SMALL) {
+        uintptr_t bit = (uintptr_t)1 << (o.cell % WORD_BITS);
+        ours = !(amo_or_ar(&o.block->scan[o.cell / WORD_BITS], bit) & bit);     /* [L-weakly.acq] */
+    } else {
+        ours = amo_swap_ar(&o.block->large.cursor, object_size(&o)) != object_size(&o);     /* [L-weakly.acq] */
+    }
+    if (grey(&o))
+        look_up_ephemerons(&o, NULL);
+    else if (ours)
+        mark_again((uintptr_t)reference);
 }
 
 static void trace_map(const struct hgc_kind *k, uintptr_t start, uintptr_t from, uintptr_t to, struct hgc_visitor *v)
@@ -169,10 +184,8 @@ static void scan_object(const struct object *o, uintptr_t from, uintptr_t to)
     bool ambiguous = o->block->kind == HGC_AMBIGUOUS;
     struct scan s = {{ambiguous ? visit_ambiguous : visit, visit_weakly}, o->block};
     object_trace(o, from, to, &s.v);
-    if (special_any(o->block) && from == object_start(o)) {
-        s.v.visit = visit;
-        own_add(&gc_self()->looked_up, ephemeron_values(o, object_marked, &s.v));
-    }
+    if (from == object_start(o))
+        look_up_ephemerons(o, o->block);
 }
 
 void mark_children(const struct object *o)

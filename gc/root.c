@@ -145,7 +145,9 @@ static void mark_stack_word(void *arg, uintptr_t word, uintptr_t where)
 
 void root_mark_stack(struct task *t)
 {
-    if (t->gc_stacks_only != STACKS_ONLY_NOW)
+    if (stacks_only_now(t))
+        t->gc_passed = ld_rlx(&gc.cycle);
+    else
         task_each_word(t, mark_stack_word, NULL);
     mark_own_stacks(t);
 }

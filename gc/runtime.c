@@ -10,16 +10,17 @@
 
 #define AGAIN_NS 200000         /* a few stops' time */
 
+/* Under the lock no cycle begins, so each runtime is told of a cycle's beginning and asked about its end, or neither. */
 int hgc_runtime(const struct hgc_runtime *r)
 {
-    static struct spinlock lock;
-    hal_crit_t c = spin_lock_crit(&lock);
+    hk_mutex_lock(&gc.start_lock);
+    cycle_wait(ld_rlx(&gc.cycle));
     uint32_t n = ld_rlx(&gc.nruntimes);
     if (n < HGC_RUNTIMES) {
         gc.runtimes[n] = r;
         st_rlx(&gc.nruntimes, n + 1);   /* the stop of the next cycle orders it */
     }
-    spin_unlock_crit(&lock, c);
+    hk_mutex_unlock(&gc.start_lock);
     return n < HGC_RUNTIMES ? HGC_OK : HGC_ENOMEM;
 }
 
@@ -62,34 +63,42 @@ static void again(void *arg)
     hgc_ask_again();
 }
 
+/* Whom it waits for may wait for the workers, who have nothing left to do. */
 static void ask_later(void)
 {
     hk_timer_cancel(&gc.later_timer);   /* it ran, or is to be run for an answer that came early */
     amo_add_rlx(&gc.jobs_open, 1);
     st_rlx(&gc.later, 1);
+    assist_end();
     hk_timer_start(&gc.later_timer, hk_now() + AGAIN_NS, again, NULL);
 }
 
 /* ---- the end of a mark ------------------------------------------------------------------------------------------- */
 
+static enum hgc_quiet highest(enum hgc_quiet a, enum hgc_quiet b)
+{
+    return a > b ? a : b;
+}
+
 bool runtime_look(void)
 {
     enum hgc_quiet answer = HGC_QUIET;
-    for (unsigned i = 0; i < ld_rlx(&gc.nruntimes); i++) {
-        enum hgc_quiet q = gc.runtimes[i]->quiet ? gc.runtimes[i]->quiet() : HGC_QUIET;
-        if (q > answer)
-            answer = q;
-    }
+    for (unsigned i = 0; i < ld_rlx(&gc.nruntimes); i++)
+        if (gc.runtimes[i]->quiet)
+            answer = highest(answer, gc.runtimes[i]->quiet());
     if (answer == HGC_QUIET_LATER)
         ask_later();
     return answer != HGC_QUIET;
 }
 
+/* Without the job a mark with nothing left to do would try to end again at once, and keep tasks from what it waits for. */
 bool runtime_end(void)
 {
-    bool quiet = true;
+    enum hgc_quiet answer = HGC_QUIET;
     for (unsigned i = 0; i < ld_rlx(&gc.nruntimes); i++)
-        if (gc.runtimes[i]->end && gc.runtimes[i]->end() != HGC_QUIET)
-            quiet = false;
-    return quiet;
+        if (gc.runtimes[i]->end)
+            answer = highest(answer, gc.runtimes[i]->end());
+    if (answer == HGC_QUIET_LATER)
+        ask_later();
+    return answer == HGC_QUIET;
 }

@@ -47,8 +47,11 @@ void hgc_store_end(hgc_store_t section)
 void hgc_shade(const void *reference)
 {
     hal_crit_t c = hal_crit_enter();
-    if (gc_is_on() && mark_reference((uintptr_t)reference))
+    if (gc_is_on() && mark_reference((uintptr_t)reference)) {
         own_add(&gc_self()->shades, 1);
+        if (gc.cfg.verify)
+            verify_revived((uintptr_t)reference);       /* a runtime may have found it in a table that does not keep it */
+    }
     hal_crit_exit(c);
 }
 

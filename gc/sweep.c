@@ -46,6 +46,7 @@ static bool release_some(struct block *b)
             uintptr_t p = block_address(b) + (uintptr_t)(w * WORD_BITS + i) * cell_bytes, bit = (uintptr_t)1 << i;
             if (!release((void *)p)) {
                 st_rlx(&b->mark[w], ld_rlx(&b->mark[w]) | bit);
+                gc_count_used(cell_bytes);      /* which the mark's end has left out */
                 continue;
             }
             if (gc.cfg.clobber)
@@ -82,12 +83,22 @@ static void sweep_small(struct block *b)
         partial_push(b);
 }
 
+static bool keeps_large(const struct block *b)
+{
+    bool (*release)(void *) = gc_kinds[b->kind].k.release;
+    if (ld_rlx(&b->large.marked))
+        return true;
+    if (!release || release((void *)block_address(b)))
+        return false;
+    gc_count_used(b->large.blocks_or_head << HGC_BLOCK_SHIFT);      /* as in release_some */
+    return true;
+}
+
 /* True: it is dead and now RESERVED; the caller releases it outside the critical section. */
 static bool sweep_large(struct block *b)
 {
-    bool (*release)(void *) = gc_kinds[b->kind].k.release;
     st_rel(&b->swept, gc.sweep_cycle);      /* as above [L-mp.rel] */
-    if (ld_rlx(&b->large.marked) || (release && !release((void *)block_address(b)))) {
+    if (keeps_large(b)) {
         st_rlx(&b->large.marked, 0);
         st_rlx(&b->large.cursor, 0);
         return false;

@@ -124,6 +124,9 @@ static void visit_word(struct hgc_visitor *v, void *p)
     reach_word((uintptr_t)p);
 }
 
+static void reach_ephemerons(const struct object *o);
+
+/* Its references are not followed, but as a key it is reached. */
 static void visit_weakly(struct hgc_visitor *v, void *p)
 {
     struct object o;
@@ -132,10 +135,11 @@ static void visit_weakly(struct hgc_visitor *v, void *p)
         return;
     struct vblock *t = &table[block_index(o.block)];
     uintptr_t w = o.cell / WORD_BITS, bit = (uintptr_t)1 << (o.cell % WORD_BITS);
-    if (!((t->mark[w] | (revived_only ? 0 : t->garbage[w])) & bit)) {
-        t->scan[w] |= bit;
-        t->mark[w] |= bit;
-    }
+    if ((t->mark[w] | (revived_only ? 0 : t->garbage[w])) & bit)
+        return;
+    t->scan[w] |= bit;
+    t->mark[w] |= bit;
+    reach_ephemerons(&o);
 }
 
 static bool is_reached(const struct object *o)
@@ -151,13 +155,18 @@ static void trace_cell(struct block *b, unsigned cell)
     object_trace(&o, start, start + object_size(&o), &v);
 }
 
+static void reach_ephemerons(const struct object *o)
+{
+    struct hgc_visitor v = {visit_precise, visit_weakly};
+    if (special_any(o->block))
+        ephemeron_values(o, revived_only ? is_marked : is_reached, &v);
+}
+
 static void scan_cell(struct block *b, unsigned cell)
 {
     struct object o = {b, cell};
-    struct hgc_visitor v = {visit_precise, visit_weakly};
     trace_cell(b, cell);
-    if (special_any(b))
-        ephemeron_values(&o, revived_only ? is_marked : is_reached, &v);
+    reach_ephemerons(&o);
 }
 
 static void scan_grey(uint32_t i)
@@ -183,6 +192,13 @@ static void each_task(void (*fn)(struct task *t))
     }
 }
 
+/* A task that was passed over and waits no longer is black: what it holds came from its own stacks, or from the heap behind a
+ * barrier.  Its C stack may also hold what was dead already when it began to wait, which nobody has marked. */
+static bool is_c_stack_root(const struct task *t)
+{
+    return !stacks_only_now(t) && t->gc_passed != gc.cycle;
+}
+
 static void reach_task(struct task *t)
 {
     uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
@@ -190,7 +206,7 @@ static void reach_task(struct task *t)
     reach_word(t->result);
     if (t->no_stack_roots || state == TASK_DEAD || state == TASK_FREE)
         return;
-    if (t->gc_stacks_only != STACKS_ONLY_NOW)
+    if (is_c_stack_root(t))
         task_each_word(t, reach_stack, NULL);
     task_trace_own(t, &(struct hgc_visitor){visit_precise, visit_weakly});
 }
@@ -352,7 +368,7 @@ static void search_task(struct task *t)
     uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
     if (search.found || t->no_stack_roots || state == TASK_DEAD || state == TASK_FREE)
         return;
-    if (t->gc_stacks_only != STACKS_ONLY_NOW)
+    if (is_c_stack_root(t))
         task_each_word(t, search_stack_word, t);
     if (search.found)
         return;

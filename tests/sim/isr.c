@@ -120,6 +120,15 @@ static void start_timer(void *arg)
     hk_timer_start(&timer[(uintptr_t)arg], hk_now() + sim_choose(6000), tick, arg);
 }
 
+/* Takes a cell and lets it go, for as long as the figures are read at the schedule's end: reserves are filled meanwhile. */
+static void late(void *arg)
+{
+    struct node *p = hgc_isr_new(sim_choose(2) ? small : large);
+    (void)p;
+    if (--shots[(uintptr_t)arg] > 0)
+        hk_timer_start(&timer[(uintptr_t)arg], hk_now() + 1 + sim_choose(3000), late, arg);
+}
+
 /* ---- tasks ------------------------------------------------------------------------------------------------------- */
 
 static struct node *receive(uint64_t timeout_ns)
@@ -253,5 +262,11 @@ int isr(void)
         sim_fail("no reserve or no queue");
     run_workers();
     collect_all();
+    if (sim_choose(2)) {
+        hart_pin();
+        shots[hk_hart()] = 1 + sim_choose(40);
+        hk_timer_start(&timer[hk_hart()], hk_now(), late, (void *)(uintptr_t)hk_hart());
+        hart_unpin();
+    }
     return 0;
 }

@@ -23,6 +23,7 @@ int lua_states(void);
 int web(void);
 int steps(void);
 int roles(void);
+int runtime(void);
 
 /* Starts the collector on so many bytes, with settings of the schedule's choice. */
 void workload_heap(size_t bytes);
