@@ -17,8 +17,8 @@ lua_core := lapi lcode lctype ldebug ldo ldump lfunc llex lmem lobject lopcodes 
 lua_names_stock := $(lua_core) lgc
 lua_names_hgc := $(lua_core)
 # What is ours beside main.c.
-lua_own_stock := main stock
-lua_own_hgc := main hgc lgc
+lua_own_stock := main repl edit stock
+lua_own_hgc := main repl edit hgc lgc
 
 # The hooks into Lua's files that need the linker: calls of these go to __wrap_NAME in ports/lua.
 LUA_WRAPS :=
@@ -31,7 +31,7 @@ lua_flags_stock := $(call lua_include,stock)
 lua_flags_hgc := -Iports/lua $(call lua_include,hgc) $(LUA_HOOKS)
 lua_ldflags_hgc := $(LUA_WRAPS:%=-Wl,--wrap=%)
 lua_cflags = $(filter-out $(warn),$(cflags_app)) $(lua_flags_$(1)) $(if $(filter lua,$(2)),$(lua_c_flags))
-lua_c_flags := -Dmain=lua_main
+lua_c_flags := -Dmain=lua_main -include ports/lua/repl.h
 lua_own_cflags = $(cflags_app) $(lua_flags_$(1))
 
 $(L)/stamp: tools/lua-source
@@ -82,7 +82,9 @@ ifneq ($(SCRIPT),)
 $(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),script,$(SCRIPT))))
 endif
 
-# What tools/lua-compare runs.
+# What tools/lua-compare and tools/lua-console run. Ours is there as soon as its collector is.
+luas := stock $(if $(wildcard ports/lua/lgc.c),hgc)
 lua_stock_tests := $(B)/lua/stock/image/tests.elf
-lua_our_tests := $(if $(wildcard ports/lua/lgc.c),$(B)/lua/hgc/image/tests.elf)
-lua_test_images := $(lua_stock_tests) $(lua_our_tests)
+lua_our_tests := $(patsubst %,$(B)/lua/%/image/tests.elf,$(filter hgc,$(luas)))
+lua_consoles := $(luas:%=$(B)/lua/%/image/lua.elf)
+lua_test_images := $(lua_stock_tests) $(lua_our_tests) $(lua_consoles)
