@@ -318,6 +318,7 @@ include tests/fuzz/rules.mk
 
 # ---- Lua -------------------------------------------------------------------------------------------------------------
 include ports/lua/lua.mk
+include ports/lua/sim.mk
 
 bootargs = $(if $(BOOTARGS),--bootargs '$(call quoted,$(BOOTARGS))')
 
@@ -348,13 +349,14 @@ debug: $(if $(T),$(B)/tests/$(T).elf,$(B)/apps/$(APP).elf)
 
 ## runs the Lua program SCRIPT=file.lua with ARGS="..."; without SCRIPT: Lua's prompt on the console
 lua: $(B)/lua/$(LUA)/image/$(if $(SCRIPT),script,lua).elf
-	$(Q)tools/qemu-run --harts $(HARTS) --mem $(LUA_MEM) --seconds $(if $(SCRIPT),$(SECONDS_MAX),1e9) --stdin \
+	$(Q)tools/qemu-run --harts $(HARTS) --mem $(LUA_MEM) --stdin \
+	    $(if $(SCRIPT),--seconds $(SECONDS_MAX),--seconds 1e9 --bytes 1000000000000) \
 	    --bootargs '$(call quoted,$(BOOTARGS) -- $(or $(SCRIPT),-i) $(ARGS))' $<
 
 ## runs every test: checks, host units with sanitizers, images under QEMU; ends with "N passed, N failed"
 test: images $(lua_test_images) $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugin) $(S)/sim $(fuzz_programs)
 	$(Q)CROSS='$(CROSS)' CORE_OBJS='$(core_objs)' ELF_APPS='$(elf_apps)' ELF_IMAGES='$(elf_images)' \
-	    LUA_STOCK='$(lua_stock_tests)' LUA_OURS='$(lua_our_tests)' \
+	    LUA_STOCK='$(lua_stock_tests)' LUA_OURS='$(lua_our_tests)' LUA_CONSOLES='$(lua_consoles:%=%@1) $(lua_consoles:%=%@4)' \
 	    UNITS='$(host_units)' HOST_IMAGES='$(host_run)' HOST_APPS='$(host_app_run)' NEGS='$(negs)' \
 	    TARGET_CC='$(call quoted,$(CROSS)gcc $(filter-out -MMD -MP -Werror -fstack-usage,$(cflags_core)))' \
 	    HOST_CC='$(call quoted,$(HOSTCC) $(filter-out -MMD -MP -Werror,$(host_cflags)))' \

@@ -9,7 +9,7 @@
 #include "kernel/kernel_internal.h"
 #include "kernel/string.h"
 
-enum { RING = 2048, CHUNK = 16, INPUT = 64 };
+enum { RING = 2048, CHUNK = 16, INPUT = 1024, CTRL_C = 3 };     /* INPUT: a page that is pasted */
 _Static_assert(RING >= 2 * HK_PRINT_MAX, "HK_PRINT_MAX is too large: raise RING in kernel/console.c");
 _Static_assert(RING >= 2 * HK_WRITE_PIECE, "HK_WRITE_PIECE is too large: raise RING in kernel/console.c");
 
@@ -126,21 +126,36 @@ void console_break_lock(void)
 /* ---- input ------------------------------------------------------------------------------------------------------ */
 
 static struct hk_mutex input_lock;      /* one reader at a time */
+static struct hk_mutex ready_lock;
 static uintptr_t input_words[INPUT];
 static struct hk_chan input_chan;
-static bool input_ready;                /* input_lock */
+static bool input_ready;                /* ready_lock */
+
+static void (*break_fn)(void);          /* atomic */
+
+/* Is it ^C, and for hk_console_break? */
+static bool breaks(int c)
+{
+    void (*fn)(void) = c == CTRL_C ? ld_rlx(&break_fn) : NULL;
+    if (fn)
+        fn();
+    return fn;
+}
 
 static void input_irq(void *arg)
 {
     (void)arg;
     for (int c; (c = hal_console_getc()) >= 0; )
-        (void)hk_chan_send(&input_chan, (uintptr_t)c, 0);   /* what nobody reads in time is lost */
+        if (!breaks(c))
+            (void)hk_chan_send(&input_chan, (uintptr_t)c, 0);   /* what nobody reads in time is lost */
 }
 
 /* Interrupts of the console's input go to hart 0. */
 static void input_init(void)
 {
     unsigned irq = hal_console_irq();
+    if (input_ready)
+        return;
     hk_chan_init(&input_chan, input_words, INPUT);
     input_ready = true;
     if (irq != 0 && hal_irq_register(irq, 0, 1, input_irq, NULL) != HAL_OK)
@@ -150,17 +165,29 @@ static void input_init(void)
 static int poll_input(void)
 {
     int c;
-    while ((c = hal_console_getc()) < 0)
+    while ((c = hal_console_getc()) < 0 || breaks(c))
         hk_sleep(10000000);
     return c;
+}
+
+static void input_begin(void)
+{
+    hk_mutex_lock(&ready_lock);
+    input_init();
+    hk_mutex_unlock(&ready_lock);
+}
+
+void hk_console_break(void (*fn)(void))
+{
+    input_begin();
+    st_rlx(&break_fn, fn);
 }
 
 int hk_getchar(void)
 {
     uintptr_t word = 0;
+    input_begin();
     hk_mutex_lock(&input_lock);
-    if (!input_ready)
-        input_init();
     if (hal_console_irq() != 0)
         (void)hk_chan_recv(&input_chan, &word, HK_FOREVER);
     else

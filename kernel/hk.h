@@ -151,6 +151,9 @@ void hk_write(const char *text, size_t n);
 enum { HK_WRITE_PIECE = 512 };
 /* Reads a character of the console's input; waits.  Task. */
 int hk_getchar(void);
+/* From now on ^C on the console is not read but calls fn(), in a handler; NULL: it is read as others are. Where the console
+ * has no interrupt it is noticed only while a task waits in hk_getchar, and fn() called there.  Task. */
+void hk_console_break(void (*fn)(void));
 
 /* A state in which going on would corrupt: prints hart, task, registers, backtrace, stops the other harts, and ends the
  * machine with status 3.  Any context. */

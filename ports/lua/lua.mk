@@ -17,8 +17,8 @@ lua_core := lapi lcode lctype ldebug ldo ldump lfunc llex lmem lobject lopcodes 
 lua_names_stock := $(lua_core) lgc
 lua_names_hgc := $(lua_core)
 # What is ours beside main.c.
-lua_own_stock := main stock
-lua_own_hgc := main hgc lgc state trace weak strings
+lua_own_stock := main repl edit stock
+lua_own_hgc := main repl edit hgc lgc state trace weak strings
 
 # The hooks into Lua's files that need the linker: calls of these go to __wrap_NAME in ports/lua.
 LUA_WRAPS := lua_newstate lua_getallocf lua_setallocf lua_setmetatable lua_upvaluejoin lua_xmove luaE_extendCI lua_gc
@@ -31,7 +31,7 @@ lua_flags_stock := $(call lua_include,stock)
 lua_flags_hgc := -Iports/lua $(call lua_include,hgc) $(LUA_HOOKS)
 lua_ldflags_hgc := $(LUA_WRAPS:%=-Wl,--wrap=%)
 lua_cflags = $(filter-out $(warn),$(cflags_app)) $(lua_flags_$(1)) $(if $(filter lua,$(2)),$(lua_c_flags))
-lua_c_flags := -Dmain=lua_main
+lua_c_flags := -Dmain=lua_main -include ports/lua/repl.h
 lua_own_cflags = $(cflags_app) $(lua_flags_$(1))
 
 $(L)/stamp: tools/lua-source
@@ -82,32 +82,9 @@ ifneq ($(SCRIPT),)
 $(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),script,$(SCRIPT))))
 endif
 
-# What tools/lua-compare runs.
+# What tools/lua-compare and tools/lua-console run. Ours is there as soon as its collector is.
+luas := stock $(if $(wildcard ports/lua/lgc.c),hgc)
 lua_stock_tests := $(B)/lua/stock/image/tests.elf
-lua_our_tests := $(if $(wildcard ports/lua/lgc.c),$(B)/lua/hgc/image/tests.elf)
-lua_test_images := $(lua_stock_tests) $(lua_our_tests)
-
-# ---- in the simulator ------------------------------------------------------------------------------------------------
-# The same core with capacities for Lua's kinds, and a workload of Lua states.  The seed of Lua's hashes is a constant, so that a
-# schedule can be replayed.  Lua's files have no hooks of the race detector.
-SL := $(O)/sim-lua
-sim_lua_core := $(filter-out linit loadlib liolib loslib lua lutf8lib ldblib lmathlib lstrlib,$(lua_core))
-sim_lua_own := $(filter-out main hgc,$(lua_own_hgc))
-sim_lua_cflags = $(filter-out -DHGC_KINDS=% -DHART_GC_SIZE=%,$(sim_cflags)) -DHGC_KINDS=20 -DHART_GC_SIZE=12288 -DSIM_LUA \
-    -Iports/lua $(call lua_include,hgc) '-Dluai_makeseed(L)=1u'
-$(SL)/flags: $(S)/flags FORCE
-	$(call flags_file,$(HOSTCC) $(sim_lua_cflags) $(sim_hooked))
-$(SL)/%.o: %.c $(SL)/flags | $(L)/hgc/links
-	$(call say,CC,"$< (sim, lua)")
-	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) $(sim_lua_cflags) $(if $(filter $(sim_unhooked) ports/% tests/sim/lua/%,$<),,$(sim_hooked)) -c $< -o $@
-$(sim_lua_core:%=$(SL)/lua/%.o): $(SL)/lua/%.o: $(L)/hgc/links $(SL)/flags
-	$(call say,CC,"$*.c (sim, lua)")
-	@mkdir -p $(@D)
-	$(Q)$(HOSTCC) $(filter-out $(warn),$(sim_lua_cflags)) -c $(L)/hgc/$*.c -o $@
-$(SL)/sim: $(call obj,$(SL),$(src_sim) $(sim_lua_own:%=ports/lua/%.c) tests/sim/lua/states.c) $(sim_lua_core:%=$(SL)/lua/%.o)
-	$(call say,LD,$@)
-	$(Q)$(HOSTCC) -no-pie $(lua_ldflags_hgc) $^ -lm -o $@
-ifneq ($(building),)
--include $(wildcard $(SL)/*/*.d $(SL)/*/*/*.d $(SL)/*/*/*/*.d)
-endif
+lua_our_tests := $(patsubst %,$(B)/lua/%/image/tests.elf,$(filter hgc,$(luas)))
+lua_consoles := $(luas:%=$(B)/lua/%/image/lua.elf)
+lua_test_images := $(lua_stock_tests) $(lua_our_tests) $(lua_consoles)

@@ -15,6 +15,7 @@ fuzz_count = $(if $(filter hal/%,$(1)),,-fsanitize=fuzzer-no-link)
 
 # What each is linked with beside its own file.
 fuzz_src_api := $(filter-out hal/host/main.c,$(src_host))
+fuzz_src_edit := ports/lua/edit.c
 fuzz_src_fdt := boot/fdt.c
 fuzz_src_json := apps/jsonstore/parse.c apps/jsonstore/json.c apps/jsonstore/print.c kernel/printf.c
 fuzz_src_printf := kernel/printf.c
