@@ -271,7 +271,7 @@ enum worker_mode { WORKER_NONE, WORKER_DEDICATED, WORKER_FRACTIONAL, WORKER_IDLE
 
 struct gc_hart {
     struct run runs[IDS];               /* owner hart, in critical sections and restartable sequences; at tp + 1024 */
-    struct run tiny;                    /* owner, in critical sections: the rest of one leaf cell, see tiny.c */
+    struct run tiny;                    /* owner, in critical sections: the rest of one leaf cell, or 0; see tiny.c */
 
     uint16_t held[RUNS_HELD];           /* owner: ring of the slots that may have a run */
     uint32_t held_count, held_oldest;

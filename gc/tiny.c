@@ -5,6 +5,9 @@
  * Each hart has one such cell, [cur, lim) of which is free, and zero since the cell's run was taken.  While marking is on the
  * cell is marked: at the start of the cycle, with the hart's runs, or as it comes into the hart.  So a tiny object is black
  * when it is born, like any other.  Nothing but its pointers keeps the cell once it is full or given up.
+ *
+ * Invariant, between two critical sections: cur < lim, or both are 0.  The end of a full cell is the start of its neighbour, and read
+ * by a later call it would be on a stack, where it looks like a reference to that one.
  */
 #include "gc/gc_internal.h"
 
@@ -16,8 +19,7 @@ static uintptr_t aligned(uintptr_t at, size_t size)
     return (at + to - 1) & ~(uintptr_t)(to - 1);
 }
 
-/* NULL: it has not so much left.  No address beyond the cell is computed: on a stack it would keep the neighbour.  And a cell that
- * is full is forgotten: its end, read by a later call, would look like a reference to it. */
+/* NULL: it has not so much left.  No address beyond the cell is computed: on a stack it would keep the neighbour. */
 static void *cut(struct run *r, size_t size)
 {
     uintptr_t at = aligned(r->cur, size);
@@ -59,7 +61,8 @@ void *hgc_new_tiny(size_t size)
 
 void tiny_blacken(struct gc_hart *g)
 {
-    if (g->tiny.cur >= g->tiny.lim)
+    hk_assert(g->tiny.cur < g->tiny.lim || (g->tiny.cur == 0 && g->tiny.lim == 0));
+    if (g->tiny.cur == 0)
         return;
     struct object o;
     if (find_object(g->tiny.cur, &o)) {

@@ -360,6 +360,7 @@ void sim_init(void)
     sim->data_lo = (uintptr_t)__data_start;
     sim->data_hi = (uintptr_t)_end;
     sim->snapshot = malloc(sim->data_hi - sim->data_lo);
+    race_init();
     sim->stopped = true;
     memcpy(sim->snapshot, (void *)sim->data_lo, sim->data_hi - sim->data_lo);
 }

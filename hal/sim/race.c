@@ -13,8 +13,10 @@
 
 enum { GRANULE = 4 };
 
-/* Of one granule.  A write: clock * 8 + hart; reads: the clock by hart. */
+/* Of one granule.  A write: clock * 8 + hart; reads: the clock by hart.  Each schedule begins with nothing known (`run`): what
+ * differed would come to lie on tasks' stacks, in saved registers. */
 struct shadow {
+    uint32_t run;               /* the schedule that the rest is of */
     uint64_t plain_write, atomic_write;
     uint64_t plain_read[SIM_HARTS], atomic_read[SIM_HARTS];
     uint32_t plain_write_pc, atomic_write_pc, plain_read_pc, atomic_read_pc;
@@ -27,13 +29,17 @@ static size_t data_granules(void)
     return (sim->data_hi - sim->data_lo) / GRANULE + 1;
 }
 
-/* Each schedule begins with nothing known: what differed would come to lie on tasks' stacks, in saved registers. */
-void race_start(void)
+void race_init(void)
 {
     size_t bytes = (data_granules() + (sim->mem_hi - sim->mem_lo) / GRANULE + 1) * sizeof *shadow;
-    if (sim->cfg.race && mmap(shadow, bytes, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != shadow)
+    if (mmap(shadow, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0)
+        != shadow)
         sim_fail("no memory for the race detector");
+}
+
+void race_start(void)
+{
+    sim->runs++;
     for (unsigned i = 0; i < SIM_HARTS; i++)
         sim->hart[i].clock.at[i] = 1;
 }
@@ -52,11 +58,18 @@ void race_tick(struct sim_hart *h)
 
 static struct shadow *shadow_of(uintptr_t p)
 {
+    struct shadow *s;
     if (p - sim->data_lo < sim->data_hi - sim->data_lo)
-        return &shadow[(p - sim->data_lo) / GRANULE];
-    if (p - sim->mem_lo < sim->mem_hi - sim->mem_lo)
-        return &shadow[data_granules() + (p - sim->mem_lo) / GRANULE];
-    return NULL;
+        s = &shadow[(p - sim->data_lo) / GRANULE];
+    else if (p - sim->mem_lo < sim->mem_hi - sim->mem_lo)
+        s = &shadow[data_granules() + (p - sim->mem_lo) / GRANULE];
+    else
+        return NULL;
+    if (s->run != sim->runs) {
+        memset(s, 0, sizeof *s);
+        s->run = sim->runs;
+    }
+    return s;
 }
 
 /* What a reader of p may rely on. */

@@ -9,7 +9,7 @@
  */
 #include "sim_internal.h"
 
-enum { SPIN = 64, PCT_STEPS = 6000, PCT_TURN = 1500 };
+enum { SPIN = 64, PCT_STEPS = 1500, PCT_SPANS = 6, PCT_TURN = 1500 };
 
 unsigned sim_choose(unsigned n)
 {
@@ -35,8 +35,9 @@ void sim_sched_init(void)
     sim->left = sim->quantum;
     sim->starved = sim_choose(4) == 0 ? sim_choose(sim->cfg.harts) : SIM_HARTS;
     sim->changes = 1 + sim_choose(7);
+    unsigned span = PCT_STEPS << sim_choose(PCT_SPANS);     /* most schedules have between 1,500 and 48,000 steps */
     for (unsigned i = 0; i < sim->changes; i++)
-        sim->change[i] = sim_choose(PCT_STEPS);
+        sim->change[i] = sim_choose(span);
     sim->next_prio = 100;
     for (unsigned i = 0; i < sim->cfg.harts; i++)
         sim->hart[i].prio = 1000 + sim_choose(1000);
@@ -47,6 +48,14 @@ void sim_sched_init(void)
 static bool runnable(struct sim_hart *h)
 {
     return !h->sleeping || h->pending || sim->time >= h->deadline;
+}
+
+bool sim_alone(void)
+{
+    for (unsigned i = 0; i < sim->cfg.harts; i++)
+        if (&sim->hart[i] != sim->cur ? runnable(&sim->hart[i]) : sim->cur->pending)
+            return false;
+    return true;
 }
 
 static unsigned runnables(struct sim_hart **out)
@@ -113,11 +122,26 @@ static struct sim_hart *other(struct sim_hart **set, unsigned n)
     return h;
 }
 
+/* May the running hart go on, and another one, too? */
+static bool is_decision(void)
+{
+    for (unsigned i = 0; i < sim->cfg.harts; i++)
+        if (&sim->hart[i] != sim->cur && runnable(&sim->hart[i]))
+            return true;
+    return false;
+}
+
 static struct sim_hart *choose(void)
 {
     struct sim_hart *set[SIM_HARTS];
     unsigned n;
     bool here = runnable(sim->cur);
+    if (here && !is_decision())
+        return sim->cur;
+    if (here && sim->cfg.strategy == SIM_RANDOM && sim->cur->idle_loads <= SPIN && sim_choose(sim->switch_in) != 0) {
+        sim->result->decisions++;
+        return sim->cur;
+    }
     while ((n = runnables(set)) == 0)
         skip_time();
     if (n == 1)
@@ -136,7 +160,7 @@ static struct sim_hart *choose(void)
                 return h;
         }
     default:
-        return here && sim->cur->idle_loads <= SPIN && sim_choose(sim->switch_in) != 0 ? sim->cur : other(set, n);
+        return other(set, n);
     }
 }
 
@@ -147,7 +171,7 @@ static void step(void)
     if (++sim->result->steps > sim->cfg.steps_max)
         sim_fail("no end after %lu steps", (unsigned long)sim->cfg.steps_max);
     sim->time += 1 + (sim_random() & (2 * sim->step_ns - 1));
-    for (unsigned i = 0; i < sim->cfg.harts; i++)
+    for (unsigned i = 0; sim->cfg.weak && i < sim->cfg.harts; i++)
         if (sim->hart[i].buffered && sim_choose(sim->drain_in) == 0)
             mem_drain_one(&sim->hart[i], sim_choose(sim->hart[i].buffered));
 }

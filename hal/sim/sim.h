@@ -20,7 +20,7 @@ struct sim_config {
     unsigned harts;             /* 1 to 4 */
     bool weak;                  /* stores late and out of order, loads early: memory.c */
     bool race;                  /* the race detector: race.c */
-    bool trace;                 /* keep the whole schedule, not just its end */
+    bool trace;                 /* keep the events of the schedule, for sim_print */
     uint64_t steps_max;         /* more is a failure: no progress */
     void (*stored)(uintptr_t p);        /* called at each atomic store outside of critical sections and restartable
                                            sequences; may be NULL */
@@ -42,7 +42,7 @@ struct sim_result {
 /* Once, first. */
 void sim_init(void);
 void sim_run(const struct sim_config *config, struct sim_result *result);
-/* Prints the last `n` events of the schedule that has just run, one a line: step, hart, what, address, value, pc. */
+/* Prints the last `n` events of the schedule that has just run, with `trace`, one a line: step, hart, what, address, value, pc. */
 void sim_print(unsigned n);
 
 /* What it wrote to its console. */
@@ -51,6 +51,9 @@ const char *sim_console(void);
 /* For workloads, from any task. */
 /* A decision of the schedule: 0 .. n - 1. */
 unsigned sim_choose(unsigned n);
+/* All other harts sleep, and no interrupt is on its way to any hart, this one included: nothing happens but what this hart does, until
+ * a timer is due. */
+bool sim_alone(void);
 /* For the result. */
 void sim_figure(unsigned i, uint64_t value);
 /* Ends the schedule: something is wrong. */

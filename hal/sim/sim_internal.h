@@ -77,6 +77,7 @@ struct sim {
     uintptr_t driver;           /* sp of sim_run */
     uintptr_t mem_lo, mem_hi, data_lo, data_hi;
     void *snapshot;
+    uint32_t runs;              /* schedules so far */
     uint64_t random, time;
     uint64_t step_ns;           /* of virtual time, on average; a power of two */
     bool stopped;               /* the schedule is over: nothing is a point any more */
@@ -122,6 +123,7 @@ void mem_drain_one(struct sim_hart *h, unsigned choice);
 void mem_now(struct sim_hart *h);               /* no later load is early beyond this moment */
 
 /* ---- race.c ---- */
+void race_init(void);
 void race_start(void);
 void race_atomic(uintptr_t p, unsigned size, bool write, uintptr_t pc);
 struct sim_clock *race_message(uintptr_t p);
@@ -129,7 +131,12 @@ void race_join(struct sim_clock *to, const struct sim_clock *from);
 void race_tick(struct sim_hart *h);
 
 /* ---- trace.c ---- */
-void sim_event(const char *what, uintptr_t addr, uint64_t value, uintptr_t pc);
+void sim_trace(const char *what, uintptr_t addr, uint64_t value, uintptr_t pc);
+static inline void sim_event(const char *what, uintptr_t addr, uint64_t value, uintptr_t pc)
+{
+    if (sim->cfg.trace)
+        sim_trace(what, addr, value, pc);
+}
 
 static inline uint64_t sim_random(void)
 {

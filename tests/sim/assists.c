@@ -100,6 +100,8 @@ int assists(void)
         if (hk_task_create(&t[i], &(struct hk_task_config){.set_prio = true, .prio = HK_NORMAL + (sim_choose(6) == 0)}, litters,
                            (void *)(uintptr_t)i) != HK_OK)
             sim_fail("no memory for a task");
+    if (!tight)                         /* it takes three blocks for good */
+        workload_shades();
     for (unsigned i = 0; i < n; i++)
         hk_task_join(t[i], NULL);
     st_rel(&over, 1);

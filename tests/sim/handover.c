@@ -316,6 +316,7 @@ static void run_workers(void)
     for (unsigned i = 0; i < n; i++)
         if (hk_task_create(&t[i], NULL, worker, NULL) != HK_OK)
             sim_fail("no memory for a task");
+    workload_shades();
     for (unsigned k = sim_choose(4); k > 0; k--) {
         hk_sleep(1 + sim_choose(20000));
         hgc_collect(HGC_START);

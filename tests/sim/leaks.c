@@ -122,6 +122,7 @@ int leaks(void)
     for (unsigned i = 0; i < WAKERS; i++)
         if (hk_task_create(&t[i], NULL, waker, NULL) != HK_OK)
             sim_fail("no memory for a task");
+    workload_shades();
     for (unsigned n = 1 + sim_choose(3); n > 0; n--)
         hgc_leaks(judge, NULL);
     for (unsigned i = 0; i < WAKERS; i++)

@@ -241,6 +241,8 @@ static void round(void)
     struct task *dead[DEAD], *stay[STAYERS];
     unsigned n = sim_choose(DEAD + 1), m = 1 + sim_choose(hk_harts() > 3 ? STAYERS : hk_harts()), hows = 0;
     uint32_t begun = ld_rlx(&gc.cycle);
+    workload_lay();
+    workload_forget();
     st_rlx(&ready, 0);
     for (unsigned i = 0; i < m; i++)
         stay[i] = start(stayer, sim_choose(7));
@@ -253,6 +255,7 @@ static void round(void)
     for (hows = sim_choose(100); hows > 0; hows--)
         hk_now();
     cycle_start(HGC_START, true, begun);
+    workload_find();
     join_dead(dead, n);
     for (unsigned i = 0; i < m; i++)
         check_result(stay[i]);

@@ -22,19 +22,20 @@
 #include "sim.h"
 #include "workload.h"
 
+/* `weight`: of how many schedules it gets one, unless --even: fewer of those where the program shades seldom or never. */
 static const struct {
     const char *name;
     int (*run)(void);
+    unsigned weight;
 } workloads[] = {
-    {"graph", graph}, {"special", special},
-    {"bound", bound}, {"sync", sync_scenes}, {"handover", handover}, {"full", full}, {"store", store},
-    {"isr", isr}, {"shapes", shapes}, {"leave", leave}, {"ranges", ranges}, {"web", web},
-    {"assists", assists}, {"leaks", leaks}, {"steps", steps}, {"roles", roles},
-    {"runtime", runtime},
+    {"graph", graph, 4}, {"special", special, 4}, {"bound", bound, 1}, {"sync", sync_scenes, 1}, {"handover", handover, 4},
+    {"full", full, 1}, {"store", store, 4}, {"isr", isr, 4}, {"shapes", shapes, 2}, {"leave", leave, 4}, {"ranges", ranges, 4},
+    {"web", web, 4}, {"assists", assists, 2}, {"leaks", leaks, 4}, {"steps", steps, 2}, {"roles", roles, 4}, {"kept", kept, 4},
+    {"runtime", runtime, 4},
 #ifdef SIM_LUA
-    {"lua", lua_states},
+    {"lua", lua_states, 1},
 #endif
-    {"quarter", quarter},           /* by name only */
+    {"quarter", quarter, 0},        /* by name only */
 };
 enum { WORKLOADS = sizeof workloads / sizeof workloads[0], CHOSEN = WORKLOADS - 1, TRACES = 1 << 21 };
 enum { CYCLES, SHADES };        /* figures */
@@ -45,6 +46,7 @@ enum { SECONDS_MAX = 10 };      /* for one schedule */
 
 static int only = -1;           /* constant during a schedule, as all of the options */
 static bool is_lua;             /* the workload's stores are Lua's */
+static bool even;
 
 /* The workload's tasks have ended: what is left after a collection is what was allocated and not freed.  The collector's own
  * tasks may still allocate (a handler's reserve is filled again) and collect, so the figures are read where nobody moves them:
@@ -68,10 +70,24 @@ static void balance(void)
                  (unsigned)s.cycles_forced);
 }
 
+static unsigned choose_workload(void)
+{
+    unsigned all = 0, i = 0;
+    if (only >= 0)
+        return (unsigned)only;
+    if (even)
+        return sim_choose(CHOSEN);
+    for (unsigned k = 0; k < CHOSEN; k++)
+        all += workloads[k].weight;
+    for (unsigned at = sim_choose(all); at >= workloads[i].weight; i++)
+        at -= workloads[i].weight;
+    return i;
+}
+
 int app_main(void)
 {
     struct hgc_stats s;
-    unsigned which = only >= 0 ? (unsigned)only : sim_choose(CHOSEN);
+    unsigned which = choose_workload();
     is_lua = strcmp(workloads[which].name, "lua") == 0;
     int status = workloads[which].run();
     hgc_stats(&s);
@@ -112,6 +128,55 @@ void workload_heap(size_t bytes)
         sim_fail("hgc_init failed");
 }
 
+static struct { hgc_ref(void) object; hgc_ref(struct hgc_weak) weak; } aside;
+static bool aside_known;                /* as a root; one task at a time does this */
+
+__attribute__((noinline)) void workload_lay(void)
+{
+    if (hgc_marking())
+        cycle_wait(ld_rlx(&gc.cycle));          /* what is allocated in a mark is black */
+    if (!aside_known)
+        hgc_root_add(&aside, sizeof aside);
+    aside_known = true;
+    void *p = hgc_alloc(HGC_LEAF, 24);
+    hgc_set(&aside.weak, p ? hgc_weak_new(p) : NULL);
+}
+
+void workload_find(void)
+{
+    struct hgc_weak *w = hgc_get(aside.weak);
+    hgc_set(&aside.object, w ? hgc_weak_get(w) : NULL);
+    hgc_set(&aside.weak, NULL);
+}
+
+static bool any_shade(void)
+{
+    bool any = false;
+    for (unsigned i = 0; i < hk_harts(); i++)
+        any |= ld_rlx(&gc_of(hal_hart(i))->shades) != 0;
+    return any;
+}
+
+static void shades(void *arg)
+{
+    (void)arg;
+    for (unsigned n = 0; n < 3 && !any_shade() && !gc.cfg.stoptheworld; n++) {
+        workload_lay();
+        workload_forget();
+        hgc_collect(HGC_START);
+        workload_find();
+    }
+}
+
+/* In a task of its own, so that its addresses go with its stack. */
+void workload_shades(void)
+{
+    struct task *t;
+    if (hk_task_create(&t, NULL, shades, NULL) != HK_OK)
+        sim_fail("no memory for a task");
+    hk_task_join(t, NULL);
+}
+
 void workload_busy(void *over)
 {
     static uint32_t turns;      /* atomic */
@@ -121,7 +186,7 @@ void workload_busy(void *over)
 
 HAL_NO_SANITIZE __attribute__((noinline)) void workload_forget(void)
 {
-    uintptr_t below[96];
+    uintptr_t below[256];
     memset(below, 0, sizeof below);
     __asm__ volatile("" : : "r"(below) : "memory");
 }
@@ -182,7 +247,7 @@ static _Noreturn void usage(void)
 {
     fprintf(stderr, "usage: sim [--seed N] [--seeds N] [--seconds S] [--strategy random|pct|rr] [--weak 0|1] [--race 0|1]\n"
                     "           [--workload NAME] [--print EVENTS] [--harts N] [--steps N]\n"
-                    "           [--quiet] [--twice] [--console]\nworkloads:");
+                    "           [--even] [--quiet] [--twice] [--console]\nworkloads:");
     for (unsigned i = 0; i < WORKLOADS; i++)
         fprintf(stderr, " %s", workloads[i].name);
     fprintf(stderr, "\n");
@@ -210,7 +275,7 @@ static struct options parse(int argc, char **argv)
     static const struct option names[] = {
         {"seed", 1, 0, 's'}, {"seeds", 1, 0, 'n'}, {"seconds", 1, 0, 't'}, {"strategy", 1, 0, 'S'}, {"weak", 1, 0, 'w'},
         {"race", 1, 0, 'r'}, {"workload", 1, 0, 'W'}, {"print", 1, 0, 'p'}, {"quiet", 0, 0, 'q'}, {"twice", 0, 0, '2'},
-        {"harts", 1, 0, 'h'}, {"steps", 1, 0, 'm'}, {"console", 0, 0, 'c'}, {0, 0, 0, 0},
+        {"harts", 1, 0, 'h'}, {"steps", 1, 0, 'm'}, {"console", 0, 0, 'c'}, {"even", 0, 0, 'e'}, {0, 0, 0, 0},
     };
     struct options o = {.seed = 1, .seeds = 1000, .seconds = 1e9, .strategy = -1, .weak = -1, .race = -1, .steps = STEPS_MAX};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
@@ -228,6 +293,7 @@ static struct options parse(int argc, char **argv)
         case 'h': o.harts = (unsigned)atoi(optarg); break;
         case 'm': o.steps = strtoull(optarg, NULL, 0); break;
         case 'c': o.console = true; break;
+        case 'e': even = true; break;
         default:  usage();
         }
     if (optind != argc || o.seeds == 0 || o.harts > HK_MAX_HARTS)
@@ -246,6 +312,7 @@ static struct sim_config config_of(const struct options *o, uint64_t seed)
         .harts = o->harts ? o->harts : 2 + (unsigned)(x >> 8) % 3,
         .weak = o->weak >= 0 ? o->weak != 0 : (x >> 16) % 2 != 0,
         .race = o->race >= 0 ? o->race != 0 : (x >> 20) % 4 == 0,
+        .trace = o->print != 0,
         .steps_max = o->steps,
         .stored = stored,
         .all_asleep = all_asleep,
@@ -341,6 +408,8 @@ static void tell(const struct options *o, const struct sim_config *c, const stru
         printf(" --race %d", o->race);
     if (only >= 0)
         printf(" --workload %s", workloads[only].name);
+    if (even)
+        printf(" --even");
     printf("'\n");
     if (o->print) {
         sim_print(o->print);

@@ -118,6 +118,7 @@ int ranges(void)
     for (unsigned i = 0; i < n; i++)
         if (hk_task_create(&t[i], NULL, worker, (void *)(uintptr_t)i) != HK_OK)
             sim_fail("no memory for a task");
+    workload_shades();
     for (unsigned cycles = 0; ld_acq(&over) < n; cycles++) {
         if (cycles < 30)                /* a removal begins anew in each cycle, and needs one that lasts long enough */
             hgc_collect(HGC_START);

@@ -3,16 +3,18 @@
  * Harts get other roles while a small mark runs and most harts sleep, so that each wake-up counts: tasks that live for a
  * moment, many of them bound to one hart, store, wait and die; then nothing is left to run, and the mark must end.  A mark
  * that nobody ends shows when all harts sleep (tests/sim/main.c).  Or no hart ever sleeps, and workers need their shares.
+ * Weak references make work when all else is marked, so that the end of a mark fails and is tried again.
  */
 #include "gc/gc_internal.h"
 #include "sim.h"
 #include "workload.h"
 
-enum { NODE = HGC_KIND_FIRST, LISTS = 4, MORTALS = 3, BUSY_MAX = HK_MAX_HARTS };
+enum { NODE = HGC_KIND_FIRST, LISTS = 4, WEAK = 4, MORTALS = 3, BUSY_MAX = HK_MAX_HARTS };
 
 struct node { hgc_ref(struct node) next, other; };
 
 static hgc_ref(struct node) list[LISTS];
+static hgc_ref(struct hgc_weak) weak[WEAK];
 static uint32_t over;                   /* atomic */
 
 static void change_role(void)
@@ -30,7 +32,7 @@ static void start(void)
                                 .period_ns = HGC_PERIOD_OFF};
     workload_roles(&config);
     if (hgc_init(&config) | hgc_kind(NODE, &(struct hgc_kind){.name = "node", .words = 2, .map = map})
-        | hgc_root_add(list, sizeof list))
+        | hgc_root_add(list, sizeof list) | hgc_root_add(weak, sizeof weak))
         sim_fail("the heap does not start");
     for (unsigned i = 4 + sim_choose(12); i > 0; i--) {
         struct node *p = hgc_alloc(NODE, sizeof *p + 64 * sim_choose(4));
@@ -39,17 +41,35 @@ static void start(void)
     }
 }
 
+/* Objects that nothing but weak references leads to. */
+static __attribute__((noinline)) void lay(void)
+{
+    for (unsigned i = 0; i < WEAK; i++) {
+        struct node *p = hgc_alloc(NODE, sizeof *p);
+        hgc_set(&weak[i], p ? hgc_weak_new(p) : NULL);
+    }
+}
+
+static void read_weak(unsigned l)
+{
+    struct hgc_weak *w = hgc_get(weak[sim_choose(WEAK)]);
+    struct node *p = w ? hgc_weak_get(w) : NULL;
+    if (p)
+        hgc_set(&list[l], p);
+}
+
 /* Holds an object on its stack alone, or drops it, and ends. */
 static void mortal(void *arg)
 {
     unsigned l = (unsigned)(uintptr_t)arg;
     struct node *p = hgc_get(list[l]);
     for (unsigned n = sim_choose(4); n > 0; n--) {
-        switch (sim_choose(6)) {
+        switch (sim_choose(7)) {
         case 0:  hk_sleep(sim_choose(3) * 1000); break;
         case 1:  hk_yield(); break;
         case 2:  hgc_set(&list[l], NULL); hgc_set(&list[l], p); break;
         case 3:  hgc_step(1, HGC_STEP_INSTRUCTIONS); break;
+        case 4:  read_weak(l); break;
         default:
             for (unsigned k = sim_choose(10); k > 0; k--)
                 change_role();
@@ -63,6 +83,8 @@ static void one_cycle(void)
 {
     struct task *t[MORTALS];
     unsigned mortals = sim_choose(MORTALS + 1);
+    lay();
+    workload_forget();
     for (unsigned i = 0; i < mortals; i++) {
         struct hk_task_config config = {.hart_plus_1 = sim_choose(3) ? 1 + (int)sim_choose(hk_harts()) : 0};
         if (hk_task_create(&t[i], &config, mortal, (void *)(uintptr_t)i) != HK_OK)
@@ -72,6 +94,8 @@ static void one_cycle(void)
         hgc_collect(HGC_START);
     else
         hgc_step(1 + sim_choose(20000), HGC_STEP_INSTRUCTIONS | HGC_STEP_CYCLE);
+    if (sim_choose(2))
+        read_weak(0);
     for (unsigned k = sim_choose(5); k > 0; k--) {
         change_role();
         if (sim_choose(3) == 0)

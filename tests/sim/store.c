@@ -502,6 +502,7 @@ int store(void)
     for (unsigned i = 0; i < n; i++)
         if (hk_task_create(&task[i], NULL, worker, (void *)(uintptr_t)i) != HK_OK)
             sim_fail("no memory for a task");
+    workload_shades();
     for (unsigned i = 0; i < n; i++)
         hk_task_join(task[i], NULL);
     compare();

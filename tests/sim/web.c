@@ -88,6 +88,7 @@ int web(void)
     for (unsigned i = 0; i < movers; i++)
         if (hk_task_create(&t[i], NULL, mover, (void *)(uintptr_t)i) != HK_OK)
             sim_fail("no memory for a task");
+    workload_shades();
     for (unsigned n = 1 + sim_choose(3); n > 0; n--) {
         hgc_collect(HGC_WAIT);
         check_all("after a cycle");

@@ -24,12 +24,19 @@ int web(void);
 int steps(void);
 int roles(void);
 int runtime(void);
+int kept(void);
 
 /* Starts the collector on so many bytes, with settings of the schedule's choice. */
 void workload_heap(size_t bytes);
 /* Gives harts roles of the schedule's choice. */
 struct hgc_config;
 void workload_roles(struct hgc_config *config);
+
+/* A mark in which a task shades beside the others, by reading a weak reference to what nothing else leads to.  One at a time.
+ * In two parts: an object is laid aside; when a mark has begun it is found, and kept. */
+void workload_shades(void);
+void workload_lay(void);
+void workload_find(void);
 
 /* A task that leaves its hart no rest until the word at `over`, a uint32_t, is set.  Each turn is a step of the schedule. */
 void workload_busy(void *over);
