@@ -273,7 +273,7 @@ static uintptr_t pattern_of(unsigned kind, unsigned bytes)
 
 /* Most objects have a map and are small: then `pattern` has a bit for each reference.  `at`: of the first cell of `todo`.  A
  * function of its own, for the sake of the registers. */
-static __attribute__((noinline)) void scan_patterns(struct block *b, uintptr_t at, unsigned bytes, uintptr_t todo,
+static __attribute__((noinline)) void scan_patterns(struct block *b, uintptr_t at, uintptr_t bytes, uintptr_t todo,
                                                     uintptr_t pattern)
 {
     struct marker m = marker(b);
