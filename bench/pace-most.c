@@ -7,4 +7,5 @@
 #define LOAD_MIB 16
 #define LOAD_CYCLES 20
 #define LOAD_PARTS 2
+#define LOAD_SEARCH 1
 #include "tests/image/gc-load.c"

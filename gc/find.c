@@ -4,7 +4,7 @@
  * `live`, then fence r,r so that what the caller reads of the object is not older than its live bit.  Partners: the
  * release of `state` in run.c and large.c, the fence w,w between zeroing and `live` in run.c.
  */
-#include "gc/gc_internal.h"
+#include "gc/find.h"
 
 bool find_object(uintptr_t p, struct object *o)
 {
@@ -14,10 +14,8 @@ bool find_object(uintptr_t p, struct object *o)
     struct block *b = &gc.blocks[off >> HGC_BLOCK_SHIFT];
     uint32_t state = ld_acq(&b->state);     /* [L-mp.acq] */
     if (state == BLOCK_SMALL) {
-        const struct class_entry *c = &gc_classes[b->class];
-        unsigned grain = (unsigned)(off & (HGC_BLOCK - 1)) / GRAIN;
-        unsigned cell = (grain * c->inverse) >> 20;
-        if (cell >= c->cells || !(ld_rlx(&b->live[cell / WORD_BITS]) >> (cell % WORD_BITS) & 1))
+        unsigned cell = cell_at(&gc_classes[b->class], off);
+        if (!(ld_rlx(&b->live[cell / WORD_BITS]) >> (cell % WORD_BITS) & 1))
             return false;
         fence_rr();                     /* [L-run-zero.rr] */
         o->block = b;

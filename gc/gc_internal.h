@@ -84,7 +84,7 @@ enum gc_phase { GC_OFF, GC_MARK, GC_MARK_TERMINATION };
 struct kind_entry {
     struct hgc_kind k;
     bool used;
-    bool leaf;                  /* no references */
+    uintptr_t pattern;          /* of a map: the references among the first WORD_BITS words of an object */
 };
 
 /* Swept blocks of one kind and class that have free cells.  A list left by an older sweep counts as empty, so nothing has
@@ -236,7 +236,8 @@ struct gc {
 extern struct gc gc;
 enum { HGC_ARENA_MIN = 64 * 1024 };
 extern struct kind_entry gc_kinds[GC_KINDS];
-static inline bool is_leaf(unsigned kind) { return gc_kinds[kind].leaf; }
+extern bool gc_leaf[GC_KINDS];          /* has no references */
+static inline bool is_leaf(unsigned kind) { return gc_leaf[kind]; }
 
 static inline bool gc_is_on(void) { return ld_rlx(&hgc_phase) != GC_OFF; }
 
@@ -371,16 +372,17 @@ void bits_set(uintptr_t *map, unsigned from, unsigned to);
 void bits_clear(uintptr_t *map, unsigned from, unsigned to);
 /* The bits of word `w` of a map that belong to the first n. */
 uintptr_t bits_valid(unsigned w, unsigned n);
-/* Index of the lowest set bit; x is not 0. */
+/* Index of the lowest set bit; x is not 0.  That bit times a de Bruijn sequence has its index in the highest bits (Leiserson,
+ * Prokop, Randall 1998). */
+#if UINTPTR_MAX > UINT32_MAX
+#define BITS_DE_BRUIJN 0x03f79d71b4cb0a89
+#else
+#define BITS_DE_BRUIJN 0x077cb531
+#endif
+extern const uint8_t bits_index[WORD_BITS];
 static inline unsigned bits_lowest(uintptr_t x)
 {
-    unsigned n = 0;
-    for (unsigned half = WORD_BITS / 2; half; half /= 2)
-        if (!(x & (((uintptr_t)1 << half) - 1))) {
-            x >>= half;
-            n += half;
-        }
-    return n;
+    return bits_index[(x & -x) * (uintptr_t)BITS_DE_BRUIJN >> (WORD_BITS == 64 ? 58 : 27)];
 }
 
 /* ---- blocks: free.c; runs: run.c; large objects: large.c --------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 struct gc gc;
 struct kind_entry gc_kinds[GC_KINDS];
+bool gc_leaf[GC_KINDS];
 
 /* I11: a reference that passes from one task to another is shaded as it passes. */
 static void handover(uintptr_t word)
@@ -102,7 +103,8 @@ int hgc_init(const struct hgc_config *config)
     gc.stress_left = gc.cfg.stress;
     gc.born_ns = hal_time_ns();
     gc.overflow = NO_BLOCK;
-    gc_kinds[HGC_LEAF] = (struct kind_entry){.k = {.name = "leaf"}, .used = true, .leaf = true};
+    gc_kinds[HGC_LEAF] = (struct kind_entry){.k = {.name = "leaf"}, .used = true};
+    gc_leaf[HGC_LEAF] = true;
     gc_kinds[HGC_AMBIGUOUS] = (struct kind_entry){.k = {.name = "ambiguous"}, .used = true};
     special_init();
     class_init();
@@ -117,6 +119,16 @@ int hgc_init(const struct hgc_config *config)
     return HGC_OK;
 }
 
+static uintptr_t repeated(const struct hgc_kind *k)
+{
+    uintptr_t pattern = 0;
+    for (unsigned i = 0; i < WORD_BITS && k->map; i++) {
+        unsigned word = i % k->words;
+        pattern |= (uintptr_t)(k->map[word / 32] >> (word % 32) & 1) << i;
+    }
+    return pattern;
+}
+
 int hgc_kind(unsigned kind, const struct hgc_kind *k)
 {
     if (kind < HGC_KIND_FIRST || kind >= HGC_KINDS || !k || k->words > 1024 || (k->map != NULL && k->trace != NULL)
@@ -125,7 +137,8 @@ int hgc_kind(unsigned kind, const struct hgc_kind *k)
     if (gc_kinds[kind].used)
         return HGC_EBUSY;
     gc_kinds[kind].k = *k;
-    gc_kinds[kind].leaf = !k->map && !k->trace;
+    gc_leaf[kind] = !k->map && !k->trace;
+    gc_kinds[kind].pattern = repeated(k);
     fence_ww();                         /* [L-none: the program lets no task allocate before, and orders that] */
     gc_kinds[kind].used = true;
     return HGC_OK;

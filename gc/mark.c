@@ -10,7 +10,7 @@
  *
  * Mark, queued and push are one critical section, or part of a drain, which gc.active counts as holding work.
  */
-#include "gc/gc_internal.h"
+#include "gc/find.h"
 
 /* ---- one object to grey ------------------------------------------------------------------------------------------ */
 
@@ -20,50 +20,117 @@ static void enqueue(struct block *b)
         markq_push(b);
 }
 
-/* Sets the bit; true if this call set it. */
-static bool grey(const struct object *o)
+/* Who follows references.  In a loop without calls all of it stays in registers. */
+struct marker {
+    struct hgc_visitor v;               /* for trace functions */
+    uintptr_t base, bytes;              /* of the arena, and its blocks: as in gc */
+    struct block *blocks;
+    const struct block *inside;         /* the block that the caller owns, whose own references need no queue */
+    uintptr_t objects, grey, leaves;    /* marked, and not told to the hart yet: objects, their bytes */
+};
+
+static inline struct marker marker(const struct block *inside)
 {
-    struct block *b = o->block;
-    uintptr_t *word = &b->mark[o->cell / WORD_BITS], bit = (uintptr_t)1 << (o->cell % WORD_BITS);
+    return (struct marker){.base = gc.base, .bytes = gc.bytes, .blocks = gc.blocks, .inside = inside};
+}
+
+static inline void tell(const struct marker *m)
+{
+    struct gc_hart *g = gc_self();
+    own_add(&g->marked_objects, m->objects);
+    own_add(&g->marked_bytes, m->grey + m->leaves);
+    own_add(&g->leaf_bytes, m->leaves);         /* nothing will scan them */
+}
+
+static inline bool is_followed(const struct block *b)
+{
+    return !is_leaf(b->kind) || special_any(b);
+}
+
+static inline void count(struct marker *m, const struct block *b, size_t size)
+{
+    m->objects++;
+    if (is_leaf(b->kind))
+        m->leaves += size;
+    else
+        m->grey += size;
+}
+
+/* Sets the bit; true if this call set it. */
+static bool grey(struct marker *m, const struct object *o)
+{
+    uintptr_t *word = &o->block->mark[o->cell / WORD_BITS], bit = (uintptr_t)1 << (o->cell % WORD_BITS);
     if ((ld_rlx(word) & bit) || (amo_or_rlx(word, bit) & bit))
         return false;
-    struct gc_hart *g = gc_self();
-    size_t size = object_size(o);
-    own_add(&g->marked_objects, 1);
-    own_add(&g->marked_bytes, size);
-    if (is_leaf(b->kind))
-        own_add(&g->leaf_bytes, size);       /* nothing will scan it */
+    count(m, o->block, object_size(o));
     return true;
 }
 
-/* `inside`: the block that the caller owns, whose own references need no queue. */
-static bool mark_in(uintptr_t p, const struct block *inside)
+/* p's block has no small cells. */
+static __attribute__((noinline)) bool mark_large_at(uintptr_t p)
 {
     struct object o;
-    if (!find_object(p, &o) || !grey(&o))
+    struct marker m = {.objects = 0};
+    if (!find_object(p, &o) || !grey(&m, &o))
         return false;
-    if (o.block != inside && (!is_leaf(o.block->kind) || special_any(o.block)))
+    tell(&m);
+    if (is_followed(o.block))
         enqueue(o.block);
     return true;
 }
 
-bool mark_reference(uintptr_t p)
+/* Marks the object of p; true if this call did.  It is not read here, so no order is needed but the descriptor's (I6). */
+static inline __attribute__((always_inline)) bool mark_in(struct marker *m, uintptr_t p)
 {
-    return mark_in(p, NULL);
+    uintptr_t off = p - m->base;
+    if (off >= m->bytes)
+        return false;
+    struct block *b = &m->blocks[off >> HGC_BLOCK_SHIFT];
+    if (ld_acq(&b->state) != BLOCK_SMALL)       /* [L-mp.acq] */
+        return mark_large_at(p);
+    const struct class_entry *c = &gc_classes[b->class];
+    unsigned cell = cell_at(c, off), w = cell / WORD_BITS;
+    uintptr_t bit = (uintptr_t)1 << (cell % WORD_BITS);
+    if (!(ld_rlx(&b->live[w]) & ~ld_rlx(&b->mark[w]) & bit) || (amo_or_rlx(&b->mark[w], bit) & bit))
+        return false;
+    count(m, b, c->cell);
+    if (b != m->inside && is_followed(b))
+        enqueue(b);
+    return true;
 }
 
-static void mark_ambiguous(uintptr_t word, const struct block *inside)
+static __attribute__((noinline)) bool mark_at(struct marker *m, uintptr_t p)
 {
-    if (word - gc.base > gc.bytes)
+    return mark_in(m, p);
+}
+
+bool mark_reference(uintptr_t p)
+{
+    struct marker m = marker(NULL);
+    bool was_white = mark_at(&m, p);
+    if (m.objects)
+        tell(&m);
+    return was_white;
+}
+
+/* One past the end of an object is a legal pointer: on a boundary the neighbour is marked, too. */
+static void mark_ambiguous(struct marker *m, uintptr_t word)
+{
+    if (word - m->base > m->bytes)
         return;
-    mark_in(word, inside);
+    mark_at(m, word);
     if (word % GRAIN == 0)
-        mark_in(word - 1, inside);      /* one past the end of its neighbour */
+        mark_at(m, word - 1);
 }
 
 void mark_word(uintptr_t word)
 {
-    mark_ambiguous(word, NULL);
+    if (word - gc.base > gc.bytes)
+        return;
+    struct marker m = marker(NULL);
+    mark_ambiguous(&m, word);
+    if (m.objects)
+        tell(&m);
 }
 
 /* Whether its owner has set the `scan` bit already, sets it now, or is about to look once more before it leaves: it sees the
@@ -73,7 +140,7 @@ void mark_again(uintptr_t p)
     struct object o;
     if (!find_object(p, &o) || is_leaf(o.block->kind))
         return;
-    grey(&o);
+    mark_reference(p);
     if (ld_rlx(&o.block->state) == BLOCK_SMALL)
         /* [L-touch.rel, L-weakly.rel] */
         amo_and_rel(&o.block->scan[o.cell / WORD_BITS], ~((uintptr_t)1 << (o.cell % WORD_BITS)));
@@ -84,29 +151,15 @@ void mark_again(uintptr_t p)
 
 /* ---- the references of an object --------------------------------------------------------------------------------- */
 
-struct scan {
-    struct hgc_visitor v;
-    const struct block *inside;
-};
-
 static void visit(struct hgc_visitor *v, void *reference)
 {
-    if (reference)
-        mark_in((uintptr_t)reference, ((struct scan *)v)->inside);
+    mark_at((struct marker *)v, (uintptr_t)reference);
 }
 
-static void visit_ambiguous(struct hgc_visitor *v, void *word)
+static void look_up_ephemerons(struct marker *m, const struct object *o)
 {
-    mark_ambiguous((uintptr_t)word, ((struct scan *)v)->inside);
-}
-
-static void visit_weakly(struct hgc_visitor *v, void *reference);
-
-static void look_up_ephemerons(const struct object *o, const struct block *inside)
-{
-    struct scan s = {{visit, visit_weakly}, inside};
     if (special_any(o->block))
-        own_add(&gc_self()->looked_up, ephemeron_values(o, object_marked, &s.v));
+        own_add(&gc_self()->looked_up, ephemeron_values(o, object_marked, &m->v));
 }
 
 /* Scanned first, so to say, then marked: nobody finds it grey.  If somebody else has marked it in between, it is grey for his
@@ -114,8 +167,8 @@ static void look_up_ephemerons(const struct object *o, const struct block *insid
 static void visit_weakly(struct hgc_visitor *v, void *reference)
 {
     struct object o;
+    struct marker *m = (struct marker *)v;
     bool ours;
-    (void)v;
     if (!find_object((uintptr_t)reference, &o) || object_marked(&o))
         return;
     if (ld_rlx(&o.block->state) == BLOCK_SMALL) {
@@ -124,8 +177,8 @@ static void visit_weakly(struct hgc_visitor *v, void *reference)
     } else {
         ours = amo_swap_ar(&o.block->large.cursor, object_size(&o)) != object_size(&o);     /* [L-weakly.acq] */
     }
-    if (grey(&o))
-        look_up_ephemerons(&o, NULL);
+    if (grey(m, &o))
+        look_up_ephemerons(m, &o);
     else if (ours)
         mark_again((uintptr_t)reference);
 }
@@ -179,53 +232,103 @@ void object_trace(const struct object *o, uintptr_t from, uintptr_t to, struct h
         k->trace((void *)start, object_size(o), v);
 }
 
-static void scan_object(const struct object *o, uintptr_t from, uintptr_t to)
+/* As trace_ambiguous, with words outside of the arena put aside first. */
+HAL_NO_SANITIZE static void follow_ambiguous(struct marker *m, uintptr_t from, uintptr_t to)
 {
-    bool ambiguous = o->block->kind == HGC_AMBIGUOUS;
-    struct scan s = {{ambiguous ? visit_ambiguous : visit, visit_weakly}, o->block};
-    object_trace(o, from, to, &s.v);
+    uintptr_t base = m->base, bytes = m->bytes;
+    for (uintptr_t p = from; p < to; p += WORD) {
+        uintptr_t word = *(const volatile uintptr_t *)p;
+        if (word - base <= bytes)
+            mark_ambiguous(m, word);
+    }
+}
+
+static void follow(struct marker *m, const struct object *o, uintptr_t from, uintptr_t to)
+{
+    m->v = (struct hgc_visitor){visit, visit_weakly};
+    if (o->block->kind == HGC_AMBIGUOUS)
+        follow_ambiguous(m, from, to);
+    else
+        object_trace(o, from, to, &m->v);
+}
+
+static void scan_object(struct marker *m, const struct object *o, uintptr_t from, uintptr_t to)
+{
+    follow(m, o, from, to);
     if (from == object_start(o))
-        look_up_ephemerons(o, o->block);
+        look_up_ephemerons(m, o);
 }
 
 void mark_children(const struct object *o)
 {
-    struct scan s = {{o->block->kind == HGC_AMBIGUOUS ? visit_ambiguous : visit, visit_weakly}, NULL};
+    struct marker m = marker(NULL);
     uintptr_t start = object_start(o);
-    object_trace(o, start, start + object_size(o), &s.v);
+    follow(&m, o, start, start + object_size(o));
+    tell(&m);
 }
 
 void mark_own_stacks(struct task *t)
 {
-    struct scan s = {{visit, visit_weakly}, NULL};
-    task_trace_own(t, &s.v);
+    struct marker m = marker(NULL);
+    m.v = (struct hgc_visitor){visit, visit_weakly};
+    task_trace_own(t, &m.v);
+    tell(&m);
 }
 
 /* ---- the grey objects of a block --------------------------------------------------------------------------------- */
 
+/* The references in a cell of so many bytes, a bit for each word; 0: it has more words, or its kind no map. */
+static uintptr_t pattern_of(unsigned kind, unsigned bytes)
+{
+    unsigned words = bytes / WORD;
+    return words > WORD_BITS ? 0 : gc_kinds[kind].pattern & ~(uintptr_t)0 >> (WORD_BITS - words);
+}
+
+/* Most objects have a map and are small: then `pattern` has a bit for each reference.  `at`: of the first cell of `todo`.  A
+ * function of its own, for the sake of the registers. */
+static __attribute__((noinline)) void scan_patterns(struct block *b, uintptr_t at, uintptr_t bytes, uintptr_t todo,
+                                                    uintptr_t pattern)
+{
+    struct marker m = marker(b);
+    for (; todo; todo &= todo - 1) {
+        uintptr_t p = at + bits_lowest(todo) * bytes;
+        for (uintptr_t refs = pattern; refs; refs >>= 1, p += WORD)
+            if (refs & 1)
+                mark_in(&m, ld_rlx((uintptr_t *)p));
+    }
+    tell(&m);
+}
+
+static void scan_cells(struct block *b, unsigned cell, uintptr_t at, unsigned bytes, uintptr_t todo)
+{
+    struct marker m = marker(b);
+    for (; todo; todo &= todo - 1) {
+        unsigned i = bits_lowest(todo);
+        scan_object(&m, &(struct object){b, cell + i}, at + i * bytes, at + (i + 1) * bytes);
+    }
+    tell(&m);
+}
+
 static bool scan_small(struct block *b)
 {
-    bool any = false;
-    uintptr_t base = block_address(b);
-    unsigned cell_bytes = gc_classes[b->class].cell;
-    uintptr_t bytes = 0;
-    for (unsigned w = 0; w < BIT_WORDS; w++) {
+    const struct class_entry *c = &gc_classes[b->class];
+    uintptr_t pattern = special_any(b) ? 0 : pattern_of(b->kind, c->cell);
+    uintptr_t at = block_address(b), bytes = 0;
+    for (unsigned w = 0; w * WORD_BITS < c->cells; w++, at += WORD_BITS * c->cell) {
         uintptr_t todo = ld_rlx(&b->mark[w]) & ~ld_rlx(&b->scan[w]) & ld_rlx(&b->live[w]);
         if (!todo)
             continue;
-        any = true;
         /* [L-run-zero.rr] */
         fence_rr();                     /* bits before the zeroes of a new run; partner: fence w,w in run.c */
         amo_or_ar(&b->scan[w], todo);   /* before the objects are read; partner: mark_again [L-touch.acq] */
-        for (; todo; todo &= todo - 1) {
-            struct object o = {b, w * WORD_BITS + bits_lowest(todo)};
-            uintptr_t start = base + (uintptr_t)o.cell * cell_bytes;
-            scan_object(&o, start, start + cell_bytes);
-            bytes += cell_bytes;
-        }
+        if (pattern)
+            scan_patterns(b, at, c->cell, todo, pattern);
+        else
+            scan_cells(b, w * WORD_BITS, at, c->cell, todo);
+        bytes += bits_count(todo) * c->cell;
     }
     own_add(&gc_self()->scan_heap, bytes);
-    return any;
+    return bytes != 0;
 }
 
 static bool grey_left(const struct block *b)
@@ -274,7 +377,9 @@ static void mark_large(struct block *b)
             continue;
         if (end < size || !leave_large(b, size))
             markq_push(b);
-        scan_object(&o, start + at, start + end);
+        struct marker m = marker(b);
+        scan_object(&m, &o, start + at, start + end);
+        tell(&m);
         own_add(&gc_self()->scan_heap, end - at);
         return;
     }

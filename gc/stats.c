@@ -5,9 +5,10 @@
 static void count(uint64_t *hist, uint64_t ns)
 {
     unsigned i = 0;
-    while (i + 1 < HGC_PAUSE_BUCKETS && ns >> (i + 1))
-        i++;
-    hist[i]++;
+    for (unsigned half = 32; half; half /= 2)
+        if (ns >> (i + half))
+            i += half;
+    hist[i < HGC_PAUSE_BUCKETS ? i : HGC_PAUSE_BUCKETS - 1]++;
 }
 
 /* In the stop, right before it ends, so that nobody reads or writes these meanwhile.  The stops of verify mode, which marks in

@@ -46,19 +46,20 @@ static enum hgc_role role_of(unsigned hart)
     return (enum hgc_role)ld_rlx(&gc_of(hal_hart(hart))->role);
 }
 
-static unsigned count_role(enum hgc_role role)
+struct roles { unsigned of[HGC_ROLE_FREE + 1]; };
+static struct roles count_roles(void)
 {
-    unsigned n = 0;
-    for (unsigned i = 0; i < hal_hart_count(); i++)
-        n += role_of(i) == role;
+    struct roles n = {{0}};
+    for (unsigned i = 0, harts = hal_hart_count(); i < harts; i++)
+        n.of[role_of(i)]++;
     return n;
 }
 
 /* role_lock, or world stopped.  Whoever has a seat too many keeps it until its drain ends: gc.dedicated is below 0 then. */
-static void share_out(void)
+static void share_out(const struct roles *roles)
 {
-    unsigned n = hal_hart_count(), kept_free = count_role(HGC_ROLE_FREE);
-    struct worker_shares s = worker_shares(n, count_role(HGC_ROLE_MARK), kept_free);
+    unsigned n = hal_hart_count(), kept_free = roles->of[HGC_ROLE_FREE];
+    struct worker_shares s = worker_shares(n, roles->of[HGC_ROLE_MARK], kept_free);
     if (gc.mode >= HGC_FORCE)
         s = (struct worker_shares){n - kept_free, 0};
     amo_add_rlx(&gc.dedicated, s.dedicated - gc.seats);
@@ -69,12 +70,13 @@ static void share_out(void)
 void worker_prepare(bool stepped)
 {
     st_rlx(&gc.stepped, stepped && gc.mode < HGC_FORCE);
-    st_rlx(&gc.errands, gc.stepped || count_role(HGC_ROLE_FREE) > 0);
+    struct roles roles = count_roles();
+    st_rlx(&gc.errands, gc.stepped || roles.of[HGC_ROLE_FREE] > 0);
     st_rlx(&gc.dedicated, 0);
     st_rlx(&gc.fraction, 0);
     gc.seats = 0;
     if (!gc.stepped)
-        share_out();
+        share_out(&roles);
 }
 
 /* A critical section, so that no stop falls in between: it is one and the same mark. */
@@ -84,8 +86,9 @@ void worker_hurry(void)
         return;
     hal_crit_t c = spin_lock_crit(&gc.role_lock);
     if (gc_is_on() && ld_rlx(&gc.stepped)) {
+        struct roles roles = count_roles();
         st_rlx(&gc.stepped, 0);
-        share_out();
+        share_out(&roles);
     }
     spin_unlock_crit(&gc.role_lock, c);
 }
@@ -123,11 +126,14 @@ int hgc_hart_role(unsigned hart, enum hgc_role role)
         return HGC_EINVAL;
     hal_crit_t c = spin_lock_crit(&gc.role_lock);
     enum hgc_role old = role_of(hart);
-    bool last = role == HGC_ROLE_FREE && old != HGC_ROLE_FREE && count_role(HGC_ROLE_FREE) + 1 == hal_hart_count();
+    struct roles roles = count_roles();
+    bool last = role == HGC_ROLE_FREE && old != HGC_ROLE_FREE && roles.of[HGC_ROLE_FREE] + 1 == hal_hart_count();
     if (!last) {
         set_role(hart, role);
+        roles.of[old]--;
+        roles.of[role]++;
         if (gc_is_on() && !ld_rlx(&gc.stepped))
-            share_out();
+            share_out(&roles);
     }
     spin_unlock_crit(&gc.role_lock, c);
     if (last)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* harts: 1 4 */
+/* harts: 1 2 4 8 */
 /*
  * The inline paths as the compiler places them in ordinary functions.  tools/check-disasm counts the instructions of
  * fast_new_* (7, the return left out) and fast_set_* (2 and the store); here the same functions run, in a cycle and

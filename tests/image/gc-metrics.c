@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hal: riscv host */
-/* harts: 1 2 4 */
+/* harts: 1 2 4 8 */
 /* match: ^/gc/heap/live:bytes \d+$ */
 /* match: ^/gc/heap/allocs-by-size:objects from 48: \d+$ */
 /* match: ^/sched/pauses/total/gc:ns from \d+: \d+$ */

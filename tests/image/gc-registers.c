@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* harts: 1 4 */
+/* harts: 1 2 4 8 */
 /*
  * A task that was preempted is searched with all of its registers: an object whose address is in one register, and nowhere
  * else, lives, whichever register it is.

@@ -2,10 +2,10 @@
 /* harts: 1 */
 /* seconds: 120 */
 /* mem: 128M */
-/* count: section1<=45000 section2<=90000 section3<=130000 section6<=40000 section7<=1100000 irqoff<=5000 */
+/* count: section1<=30000 section2<=60000 section3<=130000 section6<=40000 section7<=600000 irqoff<=5000 */
 /*
  * What steps of 20,000 instructions by the estimate of gc/step.c cost on heaps of several shapes, run under the counting plugin.
- * The sections are steps that mark (1 to 5, by the heap's shape: a little more than twice the budget, and a block's visit), that
+ * The sections are steps that mark (1 to 5, by the heap's shape: the budget and a block's visit, where nothing is ambiguous), that
  * sweep (6), and that begin or end a cycle (7: one of them has a slice of 32 KiB of references).
  */
 #include "gc/hgc.h"

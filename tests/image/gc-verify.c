@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* harts: 1 2 4 */
+/* harts: 1 2 4 8 */
 /*
  * What verify mode must not take for a missed object: a word that comes to look like a reference after its stack was
  * scanned.  An integer that hits garbage (a time in nanoseconds passes through all addresses), and the end of a run that the

@@ -187,11 +187,24 @@ static void let_some_go(unsigned row, unsigned in)
             let_go(i);
 }
 
+static uint32_t told[HGC_PRESSURE_LAST + 1];    /* atomic */
+
+static void on_pressure(enum hgc_pressure level, size_t live, size_t limit)
+{
+    if ((unsigned)level > HGC_PRESSURE_LAST || live > HEAP || limit > HEAP)
+        sim_fail("pressure of no level, or beyond the heap");
+    amo_add_rlx(&told[level], 1);
+    if (sim_choose(4) == 0)
+        hk_yield();
+}
+
 static void on_oom(size_t size)
 {
     unsigned row = row_of_handler();
     if (size == 0)
         sim_fail("the handler was not told the size");
+    if (!ld_rlx(&told[HGC_PRESSURE_LAST]))
+        sim_fail("an allocation is about to fail, and the last level of pressure was never told");
     if (sim_choose(2))
         let_some_go(row, 1 + sim_choose(3));
 }
@@ -240,8 +253,17 @@ static void work(unsigned row)
         check(i);
 }
 
+/* Settings change under all that. */
+static void tune(void)
+{
+    hgc_set_percent(20 + 40 * sim_choose(5));
+    hgc_set_limit(sim_choose(2) ? 0 : HEAP / 2 + HEAP / 16 * sim_choose(8));
+}
+
 static void worker(void *arg)
 {
+    if (sim_choose(4) == 0)
+        tune();
     work((unsigned)(uintptr_t)arg);
 }
 
@@ -251,7 +273,7 @@ static void start_heap(void)
 {
     struct hgc_stats s;
     struct hgc_config c = {.size = HEAP, .base = hk_mem_alloc(HEAP), .oom = with_oom ? on_oom : NULL,
-                           .period_ns = HGC_PERIOD_OFF};
+                           .pressure = with_oom ? on_pressure : NULL, .period_ns = HGC_PERIOD_OFF};
     c.verify = sim_choose(4) == 0;
     c.stress = sim_choose(16) == 0 ? 20 + sim_choose(20) : 0;
     c.percent = 20 + 40 * sim_choose(5);
@@ -320,6 +342,7 @@ int full(void)
     injecting = sim_choose(4) == 0;
     run_workers();
     hgc_fail_alloc(0, 0);
+    hgc_set_limit(0);
     injecting = false;
     works_again();
     told_to_fail();

@@ -54,6 +54,7 @@ static void start(void)
     static const uint32_t map[1] = {HGC_MAP(struct node, next) | HGC_MAP(struct node, unused)};
     struct hgc_config config = {.size = 64 * 1024, .base = hk_mem_alloc(64 * 1024), .no_auto = true, .min_trigger = 8192};
     config.verify = sim_choose(2);
+    config.trace = sim_choose(4) == 0;
     config.period_ns = HGC_PERIOD_OFF;
     config.stoptheworld = sim_choose(8) == 0 ? 1 + sim_choose(2) : 0;
     workload_roles(&config);
