@@ -160,7 +160,7 @@ static void trace_elements(void *start, size_t bytes, struct hgc_visitor *v)
     hgc_visit(v, NULL);
 }
 
-static void kinds(void)
+static __attribute__((noinline)) void kinds(void)
 {
     static const uint32_t all = 1, node_map = HGC_MAP(struct node, next);
     const struct hgc_kind bad[] = {
@@ -196,7 +196,7 @@ static void make_array(void *count)
     hgc_set(&root.array, e);
 }
 
-static void arrays(void)
+static __attribute__((noinline)) void arrays(void)
 {
     in_task(make_array, (void *)LARGE);
     hgc_collect(HGC_WAIT);
@@ -212,7 +212,7 @@ static void arrays(void)
 
 /* ---- hooks ------------------------------------------------------------------------------------------------------- */
 
-static void hooks(void)
+static __attribute__((noinline)) void hooks(void)
 {
     static const struct hgc_runtime ours = {begin, quiet, end}, none = {NULL, NULL, NULL};
     is(hgc_runtime(&ours), HGC_OK, "a runtime");
@@ -278,7 +278,7 @@ static void collect(void)
     hgc_collect(HGC_WAIT);
 }
 
-static void weakly(void)
+static __attribute__((noinline)) void weakly(void)
 {
     in_task(fill_weak, NULL);
     uint32_t emptied_before = emptied;
@@ -307,7 +307,7 @@ static void fill_ephemeron(void *arg)
     hgc_set(&root.ephemeron, hgc_ephemeron_new(hgc_get(hgc_get(root.weak[1])->refs), pair()));
 }
 
-static void ephemerons(void)
+static __attribute__((noinline)) void ephemerons(void)
 {
     in_task(fill_ephemeron, NULL);
     for (unsigned n = 0; n < 2; n++)
@@ -342,7 +342,7 @@ static bool balanced(void)
     return s.alloc_bytes - s.free_bytes == s.heap_used;
 }
 
-static void releases(void)
+static __attribute__((noinline)) void releases(void)
 {
     in_task(fill_hooked, NULL);
     hgc_collect(HGC_WAIT);
@@ -399,7 +399,7 @@ static void use_own(void *arg)
     hgc_stacks_set(NULL);
 }
 
-static void own_stack(void)
+static __attribute__((noinline)) void own_stack(void)
 {
     own.stacks.trace = trace_own;
     in_task(use_own, NULL);
@@ -425,7 +425,7 @@ static void hold(void *arg)
     hgc_stacks_only(false);
 }
 
-static void c_stack(void)
+static __attribute__((noinline)) void c_stack(void)
 {
     in_task(hold, NULL);
     ok(kept_plain, "a C stack is a root");
