@@ -145,9 +145,7 @@ static void mark_stack_word(void *arg, uintptr_t word, uintptr_t where)
 
 void root_mark_stack(struct task *t)
 {
-    if (stacks_only_now(t))
-        t->gc_passed = ld_rlx(&gc.cycle);
-    else
+    if (!stacks_only_now(t))
         task_each_word(t, mark_stack_word, NULL);
     mark_own_stacks(t);
 }

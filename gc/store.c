@@ -58,7 +58,10 @@ void hgc_shade(const void *reference)
 void hgc_touch(const void *container)
 {
     hal_crit_t c = hal_crit_enter();
-    if (gc_is_on())
+    if (gc_is_on()) {
         mark_again((uintptr_t)container);
+        if (gc.cfg.verify)
+            verify_revived((uintptr_t)container);       /* what it refers to was kept by nobody, perhaps */
+    }
     hal_crit_exit(c);
 }

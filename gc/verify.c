@@ -192,13 +192,6 @@ static void each_task(void (*fn)(struct task *t))
     }
 }
 
-/* A task that was passed over and waits no longer is black: what it holds came from its own stacks, or from the heap behind a
- * barrier.  Its C stack may also hold what was dead already when it began to wait, which nobody has marked. */
-static bool is_c_stack_root(const struct task *t)
-{
-    return !stacks_only_now(t) && t->gc_passed != gc.cycle;
-}
-
 static void reach_task(struct task *t)
 {
     uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
@@ -206,7 +199,7 @@ static void reach_task(struct task *t)
     reach_word(t->result);
     if (t->no_stack_roots || state == TASK_DEAD || state == TASK_FREE)
         return;
-    if (is_c_stack_root(t))
+    if (!stacks_only_now(t))
         task_each_word(t, reach_stack, NULL);
     task_trace_own(t, &(struct hgc_visitor){visit_precise, visit_weakly});
 }
@@ -368,7 +361,7 @@ static void search_task(struct task *t)
     uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
     if (search.found || t->no_stack_roots || state == TASK_DEAD || state == TASK_FREE)
         return;
-    if (is_c_stack_root(t))
+    if (!stacks_only_now(t))
         task_each_word(t, search_stack_word, t);
     if (search.found)
         return;

@@ -65,7 +65,6 @@ struct task {
     void *gc_stacks;            /* the collector's, itself: struct hgc_stacks, or NULL; see stacks.c */
     uint32_t gc_stacks_only;    /* the collector's, itself: 1: its C stack may be passed over when it waits; 2: it waits so */
     bool gc_exempt;             /* the collector's, itself: see hgc_exempt */
-    uint32_t gc_passed;         /* the collector's, who has claimed it: the cycle in which its C stack was passed over */
     uint32_t gc_leaked;         /* the collector's, atomic: the cycle that found that it waits for ever; see leak.c */
 
     struct hk_mutex *held;      /* mutexes it owns; itself only */

@@ -20,9 +20,9 @@ struct refs { struct node *slot[SLOTS]; };              /* by stores of the runt
 struct weak { hgc_ref(struct refs) refs; };
 
 static struct {
+    hgc_ref(struct hgc_ephemeron) ephemeron;    /* scanned before its key is marked */
     hgc_ref(struct refs) holder;
     hgc_ref(struct weak) weak[2];
-    hgc_ref(struct hgc_ephemeron) ephemeron;
     hgc_ref(void) array;
 } root;
 

@@ -133,6 +133,9 @@ static NOINLINE struct element *pop(struct worker *w)
     struct element *p = w->values->at[w->top - 1];
     w->top--;
     check(p);
+    for (size_t i = 0; i < hgc_size(p) / sizeof *p; i++)
+        if (p[i].to)
+            check(p[i].to);
     return p;
 }
 
@@ -238,16 +241,20 @@ static NOINLINE bool weak_resize(struct worker *w)
     struct element *to = make(ELEMENT, WEAK_SLOTS * sizeof *to), *was = w->weak->slots;
     if (!to)
         return false;
-    for (unsigned k = 0; was && k < WEAK_SLOTS; k++)
+    for (unsigned k = 0; was && k < WEAK_SLOTS && sim_choose(4); k++)
         hgc_copy(&to[k].to, &was[k].to, sizeof to[k].to);
+    bool keep = was && sim_choose(2);
     hgc_store_t s = hgc_store_begin();
-    hgc_shade(was);
     hgc_shade(to);
     st_rlx(&w->weak->slots, to);
     if (was)
         hgc_touch(was);
+    for (unsigned k = 0; keep && k < SLOTS; k++)        /* it is a common object, which keeps what it refers to */
+        truth_set(truth_slot(was->number, k), was[k].to ? (int)check(was[k].to) : -1);
     hgc_store_end(s);
-    if (was)
+    if (keep)
+        push(w, was);
+    else if (was)
         truth_drop(check(was));
     return true;
 }
@@ -383,9 +390,17 @@ static NOINLINE void wait(struct worker *w)
 
 /* ---- tasks ------------------------------------------------------------------------------------------------------- */
 
+static NOINLINE struct element *let_go(struct worker *w)
+{
+    struct element *p = pop(w);
+    if (p)
+        truth_drop(p->number);
+    return p;
+}
+
 static void step(struct worker *w)
 {
-    switch (sim_choose(12)) {
+    switch (sim_choose(14)) {
     case 0: case 1: push(w, make(ELEMENT, sizeof(struct element))); break;
     case 2: take(w); break;
     case 3: give(w); break;
@@ -393,8 +408,8 @@ static void step(struct worker *w)
     case 5: case 6: exchange(w); break;
     case 7: push(w, weak_read(w)); break;
     case 8: weak_write(w); break;
-    case 9: weak_resize(w); break;
-    case 10: use_string(); break;
+    case 9: case 10: case 11: weak_resize(w); break;
+    case 12: use_string(); break;
     default:
         if (sim_choose(2))
             hgc_collect(HGC_START);
@@ -435,13 +450,17 @@ static void worker(void *arg)
     w->stacks.trace = trace_stacks;
     hgc_stacks_set(&w->stacks);
     set_up(w);
+    struct element *volatile dead = NULL;       /* a word that nobody reads: it keeps nothing while the task waits */
     for (unsigned n = 20 + sim_choose(40); n > 0; n--) {
         step(w);
+        if (sim_choose(4) == 0)
+            dead = let_go(w);
         workload_forget();
         if ((w->index == 0 && ld_rlx(&park)) || sim_choose(12) == 0)
             wait(w);
     }
     take_leave(w);
+    (void)dead;
     if (w->index == 0)
         st_rlx(&gone, 1);
 }
