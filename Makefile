@@ -323,7 +323,7 @@ include ports/lua/sim.mk
 bootargs = $(if $(BOOTARGS),--bootargs '$(call quoted,$(BOOTARGS))')
 
 # ---- targets -------------------------------------------------------------------------------------------------------
-.PHONY: all lua stops pace run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
+.PHONY: all lua bench-lua stops pace run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
     compile_commands.json newlib FORCE
 .SECONDARY:
 
@@ -395,6 +395,11 @@ stops: $(plugin) $(B)/tests/gc-stops.elf $(B)/bench/stops-16.elf $(B)/bench/stop
 ## prints what a program may allocate and what collecting costs then, in instructions (a minute)
 pace: $(plugin) $(B)/bench/pace-half.elf $(B)/bench/pace-most.elf $(B)/bench/pace-step.elf
 	$(Q)O='$(O)' PLUGIN='$(plugin)' tools/pace-table $(filter %.elf,$^)
+
+## prints what the collector costs Lua programs, stock Lua's and ours, in instructions (minutes); SMALL=1: a quick look
+bench-lua: $(plugin) $(lua_benches_images)
+	$(Q)O='$(O)' PLUGIN='$(plugin)' LUA_STOCK='$(B)/lua/stock/image/bench.elf' \
+	    LUA_OURS='$(filter %/hgc/image/bench.elf,$(lua_benches_images))' tools/lua-table $(if $(SMALL),--small)
 
 ## builds the instruction-counting plugin for QEMU
 plugin: $(plugin)
