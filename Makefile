@@ -82,6 +82,8 @@ src_target := $(sort $(wildcard boot/*.S boot/*.c hal/riscv/*.S hal/riscv/*.c)) 
 src_host := $(sort $(wildcard hal/host/*.c)) hal/dev/no_irq.c $(src_core)
 src_libc := $(sort $(wildcard libc/*.c))
 src_image_lib := $(sort $(wildcard tests/image/lib/*.c))
+# What of ports/ needs no target, for unit tests.
+src_pure := ports/lua/edit.c
 images := $(sort $(basename $(notdir $(wildcard tests/image/*.c))))
 benches := $(sort $(basename $(notdir $(wildcard bench/*.c))))
 apps := $(sort $(patsubst apps/%/,%,$(dir $(wildcard apps/*/*.c))))
@@ -238,7 +240,7 @@ $(H)/$(1)/jsonstore/corpus.o: $(json)/corpus.S
 	@mkdir -p $$(@D)
 	$(Q)$$(cc_$(1)) $$(flags_$(1)) -c $$< -o $$@
 
-$(H)/$(1)/libhartgc.a: $(call obj,$(H)/$(1),$(src_host)) $(call obj,$(H)/$(1),$(src_image_lib))
+$(H)/$(1)/libhartgc.a: $(call obj,$(H)/$(1),$(src_host) $(src_image_lib) $(src_pure))
 	@rm -f $$@
 	$(Q)ar rc $$@ $$^
 
