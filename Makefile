@@ -82,6 +82,8 @@ src_target := $(sort $(wildcard boot/*.S boot/*.c hal/riscv/*.S hal/riscv/*.c)) 
 src_host := $(sort $(wildcard hal/host/*.c)) hal/dev/no_irq.c $(src_core)
 src_libc := $(sort $(wildcard libc/*.c))
 src_image_lib := $(sort $(wildcard tests/image/lib/*.c))
+# What of ports/ needs no target, for unit tests.
+src_pure := ports/lua/edit.c
 images := $(sort $(basename $(notdir $(wildcard tests/image/*.c))))
 benches := $(sort $(basename $(notdir $(wildcard bench/*.c))))
 apps := $(sort $(patsubst apps/%/,%,$(dir $(wildcard apps/*/*.c))))
@@ -238,7 +240,7 @@ $(H)/$(1)/jsonstore/corpus.o: $(json)/corpus.S
 	@mkdir -p $$(@D)
 	$(Q)$$(cc_$(1)) $$(flags_$(1)) -c $$< -o $$@
 
-$(H)/$(1)/libhartgc.a: $(call obj,$(H)/$(1),$(src_host)) $(call obj,$(H)/$(1),$(src_image_lib))
+$(H)/$(1)/libhartgc.a: $(call obj,$(H)/$(1),$(src_host) $(src_image_lib) $(src_pure))
 	@rm -f $$@
 	$(Q)ar rc $$@ $$^
 
@@ -323,7 +325,7 @@ include ports/lua/sim.mk
 bootargs = $(if $(BOOTARGS),--bootargs '$(call quoted,$(BOOTARGS))')
 
 # ---- targets -------------------------------------------------------------------------------------------------------
-.PHONY: all lua stops pace run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
+.PHONY: all lua bench-lua stops pace run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
     compile_commands.json newlib FORCE
 .SECONDARY:
 
@@ -395,6 +397,11 @@ stops: $(plugin) $(B)/tests/gc-stops.elf $(B)/bench/stops-16.elf $(B)/bench/stop
 ## prints what a program may allocate and what collecting costs then, in instructions (a minute)
 pace: $(plugin) $(B)/bench/pace-half.elf $(B)/bench/pace-most.elf $(B)/bench/pace-step.elf
 	$(Q)O='$(O)' PLUGIN='$(plugin)' tools/pace-table $(filter %.elf,$^)
+
+## prints what the collector costs Lua programs, stock Lua's and ours, in instructions (minutes); SMALL=1: a quick look
+bench-lua: $(plugin) $(lua_benches_images)
+	$(Q)O='$(O)' PLUGIN='$(plugin)' LUA_STOCK='$(B)/lua/stock/image/bench.elf' \
+	    LUA_OURS='$(filter %/hgc/image/bench.elf,$(lua_benches_images))' tools/lua-table $(if $(SMALL),--small)
 
 ## builds the instruction-counting plugin for QEMU
 plugin: $(plugin)

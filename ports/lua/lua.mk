@@ -16,9 +16,14 @@ lua_core := lapi lcode lctype ldebug ldo ldump lfunc llex lmem lobject lopcodes 
     lvm lzio lauxlib lbaselib lcorolib ldblib liolib lmathlib loadlib loslib lstrlib ltablib lutf8lib linit lua
 lua_names_stock := $(lua_core) lgc
 lua_names_hgc := $(lua_core)
-# What is ours beside main.c.
+# What is ours beside main.c; and what an image of bench/lua has besides, with the calls that it looks at.
 lua_own_stock := main repl edit stock
 lua_own_hgc := main repl edit hgc lgc state trace weak strings
+measure_stock := measure measure_stock
+measure_hgc := measure
+measure_ldflags_hgc := -Wl,--wrap=lua_main -Wl,--wrap=_sbrk
+measure_ldflags_stock := $(measure_ldflags_hgc) -Wl,--wrap=luaC_step -Wl,--wrap=luaC_fullgc \
+    -Wl,--wrap=__malloc_lock -Wl,--wrap=__malloc_unlock
 
 # The hooks into Lua's files that need the linker: calls of these go to __wrap_NAME in ports/lua.
 LUA_WRAPS := lua_newstate lua_getallocf lua_setallocf lua_setmetatable lua_upvaluejoin lua_xmove luaE_extendCI lua_gc
@@ -48,7 +53,7 @@ $(B)/lua/$(1)/flags: FORCE
 $(lua_names_$(1):%=$(B)/lua/$(1)/%.o): $(B)/lua/$(1)/%.o: $(L)/$(1)/links $(B)/lua/$(1)/flags | $(NEWLIB)/stamp
 	$$(call say,CC,"$$*.c (lua, $(1))")
 	$(Q)$(CROSS)gcc $$(call lua_cflags,$(1),$$*) -c $(L)/$(1)/$$*.c -o $$@
-$(lua_own_$(1):%=$(B)/lua/$(1)/own/%.o): $(B)/lua/$(1)/own/%.o: ports/lua/%.c $(L)/$(1)/links $(B)/lua/$(1)/flags \
+$(patsubst %,$(B)/lua/$(1)/own/%.o,$(lua_own_$(1)) $(measure_$(1))): $(B)/lua/$(1)/own/%.o: ports/lua/%.c $(L)/$(1)/links $(B)/lua/$(1)/flags \
     | $(NEWLIB)/stamp
 	$$(call say,CC,"$$< ($(1))")
 	@mkdir -p $$(@D)
@@ -60,7 +65,8 @@ endif
 endef
 $(foreach lua,stock hgc,$(eval $(call lua_rules,$(lua))))
 
-# An image: $(1) stock or hgc, $(2) its name, $(3) the files that Lua finds in it, by their paths in the tree.
+# An image: $(1) stock or hgc, $(2) its name, $(3) the files that Lua finds in it, by their paths in the tree, $(4) objects
+# besides.
 define lua_image
 $(B)/lua/$(1)/image/$(2).S: $(3) ports/lua/lua.mk FORCE
 	@mkdir -p $$(@D); { echo '/* Made by the Makefile. */'; for f in $(3); do \
@@ -69,15 +75,15 @@ $(B)/lua/$(1)/image/$(2).S: $(3) ports/lua/lua.mk FORCE
 	    cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
 $(B)/lua/$(1)/image/$(2).o: $(B)/lua/$(1)/image/$(2).S $(3) $(B)/flags
 	$(Q)$(CROSS)gcc $(cflags_core) -c $$< -o $$@
-$(B)/lua/$(1)/image/$(2).elf: $(B)/lua/$(1)/image/$(2).o $(lua_objs_$(1)) $(core_objs) $(B)/hartgc.ld $(libs)
+$(B)/lua/$(1)/image/$(2).elf: $(B)/lua/$(1)/image/$(2).o $(4) $(lua_objs_$(1)) $(core_objs) $(B)/hartgc.ld $(libs)
 	$$(call say,LD,$$@)
-	$(Q)$(CROSS)gcc $(ldflags) $(lua_ldflags_$(1)) -Wl,-Map=$$(@:.elf=.map) $$(filter %.o,$$^) $(link_libs) -o $$@
+	$(Q)$(CROSS)gcc $(ldflags) $(lua_ldflags_$(1)) $(if $(4),$(measure_ldflags_$(1))) -Wl,-Map=$$(@:.elf=.map) $$(filter %.o,$$^) $(link_libs) -o $$@
 endef
-lua_tests := $(sort $(wildcard tests/lua/*.lua tests/lua/data/*))
 lua_benches := $(sort $(wildcard bench/lua/*.lua))
+lua_tests := $(sort $(wildcard tests/lua/*.lua tests/lua/data/*)) $(lua_benches)
 $(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),lua,)))
 $(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),tests,$(lua_tests))))
-$(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),bench,$(lua_benches))))
+$(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),bench,$(lua_benches),$(measure_$(lua):%=$(B)/lua/$(lua)/own/%.o))))
 ifneq ($(SCRIPT),)
 $(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),script,$(SCRIPT))))
 endif
@@ -88,3 +94,4 @@ lua_stock_tests := $(B)/lua/stock/image/tests.elf
 lua_our_tests := $(patsubst %,$(B)/lua/%/image/tests.elf,$(filter hgc,$(luas)))
 lua_consoles := $(luas:%=$(B)/lua/%/image/lua.elf)
 lua_test_images := $(lua_stock_tests) $(lua_our_tests) $(lua_consoles)
+lua_benches_images := $(luas:%=$(B)/lua/%/image/bench.elf)

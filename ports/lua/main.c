@@ -6,7 +6,6 @@
  * The stack is for what Lua allows itself: 200 calls of C functions in each other (LUAI_MAXCCALLS), which have taken 450 KB
  * where each of them is a string.gsub with its buffer.
  */
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "kernel/hk.h"
@@ -14,6 +13,8 @@
 #include "ports/lua/port.h"
 
 enum { STACK = 1 << 20, DIED = 3 };    /* DIED: as a panic */
+
+const int port_hart_plus_1 __attribute__((weak)) = 0;
 
 struct arguments { int argc; char **argv; };
 
@@ -28,7 +29,7 @@ int main(int argc, char **argv)
 {
     static char name[] = "lua";
     static struct arguments arguments;
-    struct hk_task_config config = { .name = name, .stack_size = STACK };
+    struct hk_task_config config = { .name = name, .stack_size = STACK, .hart_plus_1 = port_hart_plus_1 };
     struct task *lua;
 
     argv[0] = name;

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- seconds: 120
+-- seconds: 180
 -- Random changes to a graph of every kind of object, against a model of numbers alone; in each mode of the collector.
 local seed = 1
 local function rnd(n) seed = (seed * 6364136223846793005 + 1442695040888963407) return (seed >> 33) % n + 1 end

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "ports/lua/edit.c"
+#include "ports/lua/edit.h"
 #include "tests/unit/terminal.h"
 
 #define LEFT "\033[D"
@@ -188,6 +188,12 @@ static void long_lines(void **state)
     assert_int_equal(strlen(e.text), EDIT_MAX);
     gives(UP "\001\013short", "short", 5);
     assert_false(t.wrong);
+}
+
+/* The kernel wants one wherever it is linked. */
+int app_main(void)
+{
+    return 0;
 }
 
 int main(void)

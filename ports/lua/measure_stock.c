@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stock Lua's collector is entered by two functions; a finalizer that runs in one of them may enter them again. */
+#include "lgc.h"
+#include "ports/lua/measure.h"
+
+void __real_luaC_step(lua_State *L);
+void __wrap_luaC_step(lua_State *L);
+void __real_luaC_fullgc(lua_State *L, int emergency);
+void __wrap_luaC_fullgc(lua_State *L, int emergency);
+
+/* malloc without libc's locks, which are a third of all instructions here, and would not be there on a machine of one
+ * thread: stock Lua shall be as fast as it is there. Lua's task alone calls malloc. */
+struct _reent;
+void __wrap___malloc_lock(struct _reent *r);
+void __wrap___malloc_unlock(struct _reent *r);
+
+void __wrap___malloc_lock(struct _reent *r)
+{
+    (void)r;
+}
+
+void __wrap___malloc_unlock(struct _reent *r)
+{
+    (void)r;
+}
+
+static int depth;
+
+void __wrap_luaC_step(lua_State *L)
+{
+    if (depth++ == 0)
+        MEASURE_BEGIN(MEASURE_PAUSE);
+    __real_luaC_step(L);
+    if (--depth == 0)
+        MEASURE_END(MEASURE_PAUSE);
+}
+
+void __wrap_luaC_fullgc(lua_State *L, int emergency)
+{
+    if (depth++ == 0)
+        MEASURE_BEGIN(MEASURE_PAUSE);
+    __real_luaC_fullgc(L, emergency);
+    if (--depth == 0)
+        MEASURE_END(MEASURE_PAUSE);
+}
