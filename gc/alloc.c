@@ -49,14 +49,13 @@ static void collect(void)
     pace_wait_end(since);
 }
 
+/* What a task does for the collector in an allocation, waits included: for the counting plugin. */
+static void count_begin(void) { HAL_MARK(HAL_MARK_SECTION(HAL_MARK_ALLOC)); }
+static void count_end(void) { HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_ALLOC)); }
+
 /* A task's debt; a cycle if it is time for one; the sweep's share of each new run; what the program must be told. */
-static void pay(void)
+static void pay_all(void)
 {
-    pace_revise();
-    if (task_self()->gc_exempt) {
-        pace_sweep();
-        return;
-    }
     assist();
     if (gc.cfg.stress && amo_add_rlx(&gc.stress_left, -1) == 1) {
         st_rlx(&gc.stress_left, gc.cfg.stress);
@@ -66,6 +65,17 @@ static void pay(void)
     }
     pace_sweep();
     pace_tell_due();
+}
+
+static void pay(void)
+{
+    count_begin();
+    pace_revise();
+    if (task_self()->gc_exempt)
+        pace_sweep();
+    else
+        pay_all();
+    count_end();
 }
 
 enum { COLLECT = 1, TELL = 2 };         /* the rungs of a collection, and where the program is told */
@@ -87,7 +97,7 @@ static bool chance(const struct ladder *l, unsigned rung)
 }
 
 /* Does the next thing that may free memory.  False: nothing is left to try. */
-static bool relieve(struct ladder *l)
+static bool next_rung(struct ladder *l)
 {
     uint32_t begun = ld_rlx(&gc.cycle);
     if (l->rung == TELL && !l->refused && l->collected < AGAIN && pace_taken())
@@ -115,6 +125,14 @@ static bool relieve(struct ladder *l)
     default:
         return false;
     }
+}
+
+static bool relieve(struct ladder *l)
+{
+    count_begin();
+    bool more = next_rung(l);
+    count_end();
+    return more;
 }
 
 /* Once refused, it is not enough that a collection made room for this one: it must have gained something. */
@@ -153,8 +171,10 @@ static void *give_up(void)
 /* Maybe there is a cell in the blocks not swept yet. */
 static void *small_swept(unsigned id)
 {
+    count_begin();
     while (!partial_any(id) && sweep_some(64)) {
     }
+    count_end();
     return small_try(id);
 }
 

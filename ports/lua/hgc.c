@@ -18,7 +18,8 @@ bool port_memory(void)
     if (size <= 2 * FOR_TASKS)
         return false;
     size_t manual = (size - FOR_TASKS) / 4, arena = size - FOR_TASKS - manual;
-    struct hgc_config config = { .base = hk_mem_alloc(arena), .size = arena };
+    struct hgc_config config = { .base = hk_mem_alloc(arena), .size = arena,
+                                 .min_trigger = 512 * 1024 };   /* a script's heap begins small, as Lua's */
     return libc_heap(hk_mem_alloc(manual), manual) == HK_OK && hgc_init(&config) == HGC_OK;
 }
 

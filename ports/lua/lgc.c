@@ -109,7 +109,9 @@ void luaC_fullgc(lua_State *L, int emergency)
         forget(u);
         st_rel(&u->parked, 1);
     }
+    HAL_MARK(HAL_MARK_SECTION(HAL_MARK_RUNTIME));
     (void)hgc_collect(HGC_WAIT);
+    HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_RUNTIME));
     st_rlx(&u->parked, 0);
     count(u, hgc_cycle());
     g->gcemergency = 0;

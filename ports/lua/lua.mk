@@ -20,7 +20,7 @@ lua_names_hgc := $(lua_core)
 lua_own_stock := main repl edit stock
 lua_own_hgc := main repl edit hgc lgc state trace weak strings
 measure_stock := measure measure_stock
-measure_hgc := measure
+measure_hgc := measure measure_hgc
 measure_ldflags_hgc := -Wl,--wrap=lua_main -Wl,--wrap=_sbrk
 measure_ldflags_stock := $(measure_ldflags_hgc) -Wl,--wrap=luaC_step -Wl,--wrap=luaC_fullgc \
     -Wl,--wrap=__malloc_lock -Wl,--wrap=__malloc_unlock

@@ -14,7 +14,11 @@
 
 enum { STACK = 1 << 20, DIED = 3 };    /* DIED: as a panic */
 
-const int port_hart_plus_1 __attribute__((weak)) = 0;
+/* A function, because a compiler may take a weak constant for what it is here. */
+__attribute__((weak, noinline)) int port_hart_plus_1(void)
+{
+    return 0;
+}
 
 struct arguments { int argc; char **argv; };
 
@@ -29,7 +33,7 @@ int main(int argc, char **argv)
 {
     static char name[] = "lua";
     static struct arguments arguments;
-    struct hk_task_config config = { .name = name, .stack_size = STACK, .hart_plus_1 = port_hart_plus_1 };
+    struct hk_task_config config = { .name = name, .stack_size = STACK, .hart_plus_1 = port_hart_plus_1() };
     struct task *lua;
 
     argv[0] = name;

@@ -8,7 +8,10 @@
 #include "kernel/hk.h"
 #include "ports/lua/port.h"
 
-const int port_hart_plus_1 = 1;
+int port_hart_plus_1(void)
+{
+    return 1;
+}
 
 int __real_lua_main(int argc, char **argv);
 int __wrap_lua_main(int argc, char **argv);
@@ -34,5 +37,6 @@ int __wrap_lua_main(int argc, char **argv)
     int status = __real_lua_main(argc, argv);
     MEASURE_END(MEASURE_SCRIPT);
     hk_printf("measure: malloc %zu bytes\n", most);
+    measure_heap();
     return status;
 }

@@ -13,7 +13,7 @@ int lua_main(int argc, char **argv);
  * the console says so.  Task, once. */
 bool port_memory(void);
 /* 1 + the hart that the interpreter's task is kept on; 0: any. main.c's own is 0, measure.c's is another. */
-extern const int port_hart_plus_1;
+int port_hart_plus_1(void);
 
 /* In the task that runs Lua, first: it holds no references but Lua's. */
 void port_task(void);

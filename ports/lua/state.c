@@ -49,6 +49,7 @@ static void take_thread(lua_State *L, uint32_t cycle)
 void lgc_take(struct lgc_state *u)
 {
     uint32_t cycle = hgc_cycle();
+    HAL_MARK(HAL_MARK_SECTION(HAL_MARK_RUNTIME));
     lgc_visit_state(u, &shader);
     take_thread(&u->lg.l.l, cycle);
     if (u->current && u->current != &u->lg.l.l)
@@ -56,6 +57,7 @@ void lgc_take(struct lgc_state *u)
     st_rlx(&u->taken, cycle);
     if (u->owner == task_self())
         hgc_let_run(u->owner, false);
+    HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_RUNTIME));
 }
 
 /* Remembers a coroutine that was used in this cycle. */
@@ -123,11 +125,15 @@ static void enter_marking(struct lgc_state *u, lua_State *L, struct hgc_stacks *
 void lgc_enter(lua_State *L)
 {
     struct lgc_state *u = U(L);
-    struct hgc_stacks *mine = hgc_stacks_mine();
-    if (lgc_on())
-        enter_marking(u, L, mine);
-    if (mine != LGC_STACKS(L))
-        own(u, L);
+    uint32_t cycle;
+    do {                                /* a mark may begin before it owns the coroutine */
+        struct hgc_stacks *mine = hgc_stacks_mine();
+        cycle = hgc_cycle();
+        if (lgc_on())
+            enter_marking(u, L, mine);
+        if (mine != LGC_STACKS(L))
+            own(u, L);
+    } while (cycle != hgc_cycle());
     if (ld_rlx(&u->park) && lgc_on())
         lgc_park(u);
 }
@@ -333,7 +339,7 @@ void *lgc_growvec(lua_State *L, void *old, int n, int *size, size_t each, int li
 void lgc_dropvec(lua_State *L, void *old, size_t size)
 {
     if (lgc_on() && old)
-        hgc_shade(old);
+        hgc_touch(old);                 /* of a weak table it was not followed, and whoever still holds it is */
     G(L)->GCdebt -= (l_mem)size;
 }
 

@@ -48,11 +48,13 @@ static Table *next_weak(Table *t)
 
 void lgc_park(struct lgc_state *u)
 {
+    HAL_MARK(HAL_MARK_SECTION(HAL_MARK_RUNTIME));
     st_rel(&u->parked, 1);              /* after all that is on its stacks */
     hgc_let_run(u->owner, false);
     hgc_ask_again();
     hgc_wait_mark();
     st_rlx(&u->parked, 0);
+    HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_RUNTIME));
 }
 
 static bool has(const struct task *t, const struct lgc_state *u)
