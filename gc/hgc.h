@@ -97,7 +97,8 @@ struct hgc_config {
     void (*pressure)(enum hgc_pressure level, size_t live, size_t limit);
                                 /* called in a task's allocation, each level at most once a cycle, lower ones first; `live`
                                    is what the last cycle left.  May drop references and allocate; after LAST the
-                                   allocation collects and tries once more, then `oom` is called.  Default: none */
+                                   allocation collects and tries once more, then `oom` is called.  Another task whose
+                                   allocation fails meanwhile does not wait for that.  Default: none */
     uint64_t period_ns;         /* a cycle starts when none has for so long, to the millisecond: 1 ms to 24 days; 2 minutes;
                                    HGC_PERIOD_OFF: never for time's sake */
     bool trace;                 /* print a line a cycle (docs/trace.md) */
