@@ -47,6 +47,9 @@ $(L)/stock/links $(L)/hgc/links: $(L)/%/links: $(L)/stamp
 	@rm -rf $(@D) && mkdir -p $(@D) && cd $(@D) && ln -s ../source/src/*.[ch] . && \
 	    $(if $(filter hgc,$*),rm lgc.c lgc.h &&) touch links
 
+# The dependencies that the compiler writes name the links, which come and go with these.
+$(foreach lua,stock hgc,$(eval $(lua_names_$(lua):%=$(L)/$(lua)/%.c): $(L)/$(lua)/links ;))
+
 define lua_rules
 $(B)/lua/$(1)/flags: FORCE
 	$$(call flags_file,$$(CROSS) $$(call lua_cflags,$(1),lua) / $$(lua_ldflags_$(1)))
