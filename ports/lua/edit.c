@@ -7,7 +7,7 @@ enum { TAB = 9, LINE_FEED = 10, RETURN = 13, BACKSPACE = 8, ESCAPE = 27, DELETE 
 enum { IN_ESCAPE = 1, IN_CSI, IN_SS3 };
 #define CTRL(letter) ((letter) & 31)
 
-/* ---- characters of one byte and more ------------------------------------------------------------------------------ */
+/* ---- characters of one byte and more ----------------------------------------------------------------------------- */
 
 static bool continues(char c)
 {
@@ -40,7 +40,7 @@ static size_t columns(const char *text, size_t n)
     return width;
 }
 
-/* ---- showing ------------------------------------------------------------------------------------------------------ */
+/* ---- showing ----------------------------------------------------------------------------------------------------- */
 
 static void put(const struct edit *e, const char *text)
 {
@@ -62,7 +62,7 @@ static void move_right(const struct edit *e, size_t n)
     e->write(text, length);
 }
 
-/* Columns for the text. The row's last one stays free, because terminals differ in what follows it, and two more for ^C. */
+/* Columns for the text. The last one stays free, because terminals differ in what follows it, and two more for ^C. */
 static size_t room(const struct edit *e)
 {
     return e->prompt_width + 10 < EDIT_COLUMNS ? EDIT_COLUMNS - 3 - e->prompt_width : 7;
@@ -82,7 +82,7 @@ static void draw(const struct edit *e)
     move_right(e, e->prompt_width + columns(e->text + from, e->cursor - from));
 }
 
-/* ---- changing ----------------------------------------------------------------------------------------------------- */
+/* ---- changing ---------------------------------------------------------------------------------------------------- */
 
 static void take(struct edit *e, size_t from, size_t to)
 {
@@ -124,7 +124,7 @@ static void move_to(struct edit *e, size_t at)
     draw(e);
 }
 
-/* ---- history ------------------------------------------------------------------------------------------------------ */
+/* ---- history ----------------------------------------------------------------------------------------------------- */
 
 static char *line_back(struct edit *e, unsigned back)
 {
@@ -154,7 +154,7 @@ static void remember(struct edit *e)
         e->kept++;
 }
 
-/* ---- keys --------------------------------------------------------------------------------------------------------- */
+/* ---- keys -------------------------------------------------------------------------------------------------------- */
 
 static enum edit_state done(struct edit *e, enum edit_state how)
 {
@@ -165,12 +165,24 @@ static enum edit_state done(struct edit *e, enum edit_state how)
     return how;
 }
 
-/* The keys that terminals send as ESC [ or ESC O and a letter, or ESC [ number ~. */
+/* The keys that terminals send as ESC [ number ~, by the letter of those that have one. */
+static unsigned char letter_of(unsigned number)
+{
+    switch (number) {
+    case 1:
+    case 7: return 'H';
+    case 4:
+    case 8: return 'F';
+    case 3: return '~';
+    default: return 0;
+    }
+}
+
+/* The keys that terminals send as ESC [ or ESC O and a letter. */
 static void special(struct edit *e, unsigned char letter)
 {
     if (letter == '~')
-        letter = (unsigned char)(e->parameter == 1 || e->parameter == 7 ? 'H' : e->parameter == 4 || e->parameter == 8 ? 'F' :
-                                 e->parameter == 3 ? '~' : 0);
+        letter = letter_of(e->parameter);
     switch (letter) {
     case 'A': show_back(e, e->back + 1); break;
     case 'B': if (e->back > 0) show_back(e, e->back - 1); break;

@@ -4,11 +4,11 @@
  *
  *     left right ^B ^F, home end ^A ^E      move                 enter            the line is done
  *     backspace, delete ^D                  take a character     ^C               the line is given up
- *     ^U ^K ^W                              take what is before, behind, the word before      ^D in an empty line: the end
+ *     ^U ^K ^W                              take what is before, behind, the word before   ^D in an empty line: the end
  *     up down ^P ^N                         older, newer lines   ^L               draws the line again
  *
- * The terminal understands ESC [ K and ESC [ n C, as all do. The line stays in one row: where it is longer than the row, the
- * part around the cursor is shown. Text is UTF-8, each character a column wide; what is no UTF-8 is kept as it is.
+ * The terminal understands ESC [ K and ESC [ n C, as all do. The line stays in one row: where it is longer, the part
+ * around the cursor is shown. Text is UTF-8, each character a column wide; what is no UTF-8 is kept as it is.
  * Pure: no memory but struct edit, no time, no device.
  */
 #ifndef EDIT_H
@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { EDIT_MAX = 511, EDIT_HISTORY = 32, EDIT_COLUMNS = 80 };  /* bytes of a line; lines that are kept; of the terminal */
+enum { EDIT_MAX = 511, EDIT_HISTORY = 32, EDIT_COLUMNS = 80 };  /* bytes; lines; of the terminal */
 
 enum edit_state { EDIT_MORE, EDIT_LINE, EDIT_BREAK, EDIT_END };
 
@@ -36,7 +36,8 @@ struct edit {
     bool after_return;                      /* the last key was a carriage return: a line feed now belongs to it */
 };
 
-/* All-zero but for `write` is an editor without history. Begins a line: shows the prompt, which has 70 columns at most. */
+/* All-zero but for `write` is an editor without history. Begins a line: shows the prompt, of 70 columns
+ * at most. */
 void edit_begin(struct edit *e, const char *prompt);
 /* The next byte from the terminal. EDIT_LINE: e->text has the line, without its end, until the next edit_begin, and the
  * history has it too, unless it is empty or the same as the last; EDIT_BREAK, EDIT_END: it was given up. */

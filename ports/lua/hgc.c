@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory for Lua on the collected heap: the arena gets three quarters of the pages that are free, and malloc the rest, for
- * what only a state's own task touches (call records, the string table, buffers of the parser and of the libraries).
+ * Memory for Lua on the collected heap: the arena gets three quarters of the pages that are free, and malloc the rest,
+ * for what only a state's own task touches (call records, the string table, buffers of the parser and of the
+ * libraries).
  */
 #include <stdbool.h>
 #include <stddef.h>

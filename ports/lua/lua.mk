@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Lua 5.4.4 on the kernel and libc/. Lua's own files are those that tools/lua-source fetches, and are compiled as they are.
-# The Makefile includes this file before its targets.
+# Lua 5.4.4 on the kernel and libc/. Lua's own files are those that tools/lua-source fetches, and are compiled as they
+# are. The Makefile includes this file before its targets.
 #
 # LUA says with which collector:
 #   stock    all of Lua's files, and newlib's malloc
-#   hgc      a folder of links to Lua's files without lgc.c and lgc.h, which are ports/lua's: an #include "lgc.h" finds the
-#            file beside the one that includes it first, so the one to be left out must not lie there
+#   hgc      a folder of links to Lua's files without lgc.c and lgc.h, which are ports/lua's: an #include "lgc.h" finds
+#            the file beside the one that includes it first, so the one to be left out must not lie there
 #
-# For each, $(B)/lua/LUA/image/NAME.elf is the interpreter: its arguments are the boot arguments after "--", and it finds the
-# files that are named with lua_image below.
+# For each, $(B)/lua/LUA/image/NAME.elf is the interpreter: its arguments are the boot arguments after "--", and it
+# finds the files that are named with lua_image below.
 
 L := $(O)/lua
-lua_core := lapi lcode lctype ldebug ldo ldump lfunc llex lmem lobject lopcodes lparser lstate lstring ltable ltm lundump \
-    lvm lzio lauxlib lbaselib lcorolib ldblib liolib lmathlib loadlib loslib lstrlib ltablib lutf8lib linit lua
+lua_core := lapi lcode lctype ldebug ldo ldump lfunc llex lmem lobject lopcodes lparser lstate lstring ltable ltm \
+    lundump lvm lzio lauxlib lbaselib lcorolib ldblib liolib lmathlib loadlib loslib lstrlib ltablib lutf8lib linit lua
 lua_names_stock := $(lua_core) lgc
 lua_names_hgc := $(lua_core)
 # What is ours beside main.c; and what an image of bench/lua has besides, with the calls that it looks at.
@@ -47,14 +47,17 @@ $(L)/stock/links $(L)/hgc/links: $(L)/%/links: $(L)/stamp
 	@rm -rf $(@D) && mkdir -p $(@D) && cd $(@D) && ln -s ../source/src/*.[ch] . && \
 	    $(if $(filter hgc,$*),rm lgc.c lgc.h &&) touch links
 
+# The dependencies that the compiler writes name the links, which come and go with these.
+$(foreach lua,stock hgc,$(eval $(lua_names_$(lua):%=$(L)/$(lua)/%.c): $(L)/$(lua)/links ;))
+
 define lua_rules
 $(B)/lua/$(1)/flags: FORCE
 	$$(call flags_file,$$(CROSS) $$(call lua_cflags,$(1),lua) / $$(lua_ldflags_$(1)))
 $(lua_names_$(1):%=$(B)/lua/$(1)/%.o): $(B)/lua/$(1)/%.o: $(L)/$(1)/links $(B)/lua/$(1)/flags | $(NEWLIB)/stamp
 	$$(call say,CC,"$$*.c (lua, $(1))")
 	$(Q)$(CROSS)gcc $$(call lua_cflags,$(1),$$*) -c $(L)/$(1)/$$*.c -o $$@
-$(patsubst %,$(B)/lua/$(1)/own/%.o,$(lua_own_$(1)) $(measure_$(1))): $(B)/lua/$(1)/own/%.o: ports/lua/%.c $(L)/$(1)/links $(B)/lua/$(1)/flags \
-    | $(NEWLIB)/stamp
+$(patsubst %,$(B)/lua/$(1)/own/%.o,$(lua_own_$(1)) $(measure_$(1))): $(B)/lua/$(1)/own/%.o: ports/lua/%.c \
+    $(L)/$(1)/links $(B)/lua/$(1)/flags | $(NEWLIB)/stamp
 	$$(call say,CC,"$$< ($(1))")
 	@mkdir -p $$(@D)
 	$(Q)$(CROSS)gcc $$(call lua_own_cflags,$(1)) -c $$< -o $$@
@@ -65,8 +68,8 @@ endif
 endef
 $(foreach lua,stock hgc,$(eval $(call lua_rules,$(lua))))
 
-# An image: $(1) stock or hgc, $(2) its name, $(3) the files that Lua finds in it, by their paths in the tree, $(4) objects
-# besides.
+# An image: $(1) stock or hgc, $(2) its name, $(3) the files that Lua finds in it, by their paths in the tree, $(4)
+# objects besides.
 define lua_image
 $(B)/lua/$(1)/image/$(2).S: $(3) ports/lua/lua.mk FORCE
 	@mkdir -p $$(@D); { echo '/* Made by the Makefile. */'; for f in $(3); do \
@@ -77,13 +80,15 @@ $(B)/lua/$(1)/image/$(2).o: $(B)/lua/$(1)/image/$(2).S $(3) $(B)/flags
 	$(Q)$(CROSS)gcc $(cflags_core) -c $$< -o $$@
 $(B)/lua/$(1)/image/$(2).elf: $(B)/lua/$(1)/image/$(2).o $(4) $(lua_objs_$(1)) $(core_objs) $(B)/hartgc.ld $(libs)
 	$$(call say,LD,$$@)
-	$(Q)$(CROSS)gcc $(ldflags) $(lua_ldflags_$(1)) $(if $(4),$(measure_ldflags_$(1))) -Wl,-Map=$$(@:.elf=.map) $$(filter %.o,$$^) $(link_libs) -o $$@
+	$(Q)$(CROSS)gcc $(ldflags) $(lua_ldflags_$(1)) $(if $(4),$(measure_ldflags_$(1))) -Wl,-Map=$$(@:.elf=.map) \
+	    $$(filter %.o,$$^) $(link_libs) -o $$@
 endef
 lua_benches := $(sort $(wildcard bench/lua/*.lua))
 lua_tests := $(sort $(wildcard tests/lua/*.lua tests/lua/data/*)) $(lua_benches)
 $(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),lua,)))
 $(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),tests,$(lua_tests))))
-$(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),bench,$(lua_benches),$(measure_$(lua):%=$(B)/lua/$(lua)/own/%.o))))
+$(foreach lua,stock hgc,$(eval \
+    $(call lua_image,$(lua),bench,$(lua_benches),$(measure_$(lua):%=$(B)/lua/$(lua)/own/%.o))))
 ifneq ($(SCRIPT),)
 $(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),script,$(SCRIPT))))
 endif

@@ -3,8 +3,8 @@
  * The interpreter as a program: lua.c's main in a task of its own, with the arguments that lua has.  Its result is the
  * machine's exit status.
  *
- * The stack is for what Lua allows itself: 200 calls of C functions in each other (LUAI_MAXCCALLS), which have taken 450 KB
- * where each of them is a string.gsub with its buffer.
+ * The stack is for what Lua allows itself: 200 calls of C functions in each other (LUAI_MAXCCALLS), which have taken
+ * 450 KB where each of them is a string.gsub with its buffer.
  */
 #include <stdlib.h>
 
@@ -14,11 +14,8 @@
 
 enum { STACK = 1 << 20, DIED = 3 };    /* DIED: as a panic */
 
-/* A function, because a compiler may take a weak constant for what it is here. */
-__attribute__((weak, noinline)) int port_hart_plus_1(void)
-{
-    return 0;
-}
+/* No constant: the compiler would put its value in where it is used. */
+int port_hart_plus_1 __attribute__((weak));
 
 struct arguments { int argc; char **argv; };
 
@@ -33,7 +30,7 @@ int main(int argc, char **argv)
 {
     static char name[] = "lua";
     static struct arguments arguments;
-    struct hk_task_config config = { .name = name, .stack_size = STACK, .hart_plus_1 = port_hart_plus_1() };
+    struct hk_task_config config = { .name = name, .stack_size = STACK, .hart_plus_1 = port_hart_plus_1 };
     struct task *lua;
 
     argv[0] = name;

@@ -9,11 +9,11 @@
 /* lua.c's main, by another name: it runs in a task of ours. */
 int lua_main(int argc, char **argv);
 
-/* Gives Lua its memory, before there is a state: stock.c or hgc.c, as the image is built.  False: there is too little, and
- * the console says so.  Task, once. */
+/* Gives Lua its memory, before there is a state: stock.c or hgc.c, as the image is built.  False: there is too little.
+ * Task, once. */
 bool port_memory(void);
 /* 1 + the hart that the interpreter's task is kept on; 0: any. main.c's own is 0, measure.c's is another. */
-int port_hart_plus_1(void);
+extern int port_hart_plus_1;
 
 /* In the task that runs Lua, first: it holds no references but Lua's. */
 void port_task(void);

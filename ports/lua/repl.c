@@ -2,9 +2,10 @@
 /*
  * The console for lua.c: lines from the line editor, and ^C for a script that runs.
  *
- * lua.c's handler calls lua_sethook, which is made for a signal of the same thread: it reads the chain of calls and sets a
- * flag in each. From another hart it would read calls that end meanwhile. So the handler runs with the world stopped: the
- * script's task stands between two instructions, as it would for a signal. An interrupt only wakes the task that does this.
+ * lua.c's handler calls lua_sethook, which is made for a signal of the same thread: it reads the chain of calls and
+ * sets a flag in each. From another hart it would read calls that end meanwhile. So the handler runs with the world
+ * stopped: the script's task stands between two instructions, as it would for a signal. An interrupt only wakes the
+ * task that does this.
  */
 #include "ports/lua/repl.h"
 

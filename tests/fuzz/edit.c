@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ports/lua/edit.c: any bytes as keys.  After each the line is in order, and a terminal that shows only what it is told has
- * the cursor where it belongs, on the character that it is on.
+ * ports/lua/edit.c: any bytes as keys.  After each the line is in order, and a terminal that shows only what it is told
+ * has the cursor where it belongs, on the character that it is on.
  */
 #include "ports/lua/edit.h"
 #include "tests/fuzz/bytes.h"
@@ -18,7 +18,9 @@ static void to_terminal(const char *text, size_t n)
 static void check(void)
 {
     const char *under = e.text + e.cursor;
-    if (e.length > EDIT_MAX || e.cursor > e.length || strlen(e.text) != e.length || e.kept > EDIT_HISTORY || e.back > e.kept)
+    if (e.length > EDIT_MAX || e.cursor > e.length || strlen(e.text) != e.length)
+        abort();
+    if (e.kept > EDIT_HISTORY || e.back > e.kept)
         abort();
     if (t.wrong || t.column > TERMINAL_COLUMNS)
         abort();

@@ -46,7 +46,7 @@ static enum edit_state type(const char *keys)
     return s;
 }
 
-/* After `keys` and enter the line is `line`; before enter the terminal shows it, and its cursor stands at column `at`. */
+/* After `keys` and enter the line is `line`; before enter the terminal shows it, with its cursor at column `at`. */
 static void gives(const char *keys, const char *line, size_t at)
 {
     char row[5 * TERMINAL_COLUMNS];
