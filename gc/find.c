@@ -6,6 +6,18 @@
  */
 #include "gc/find.h"
 
+/* The large object that begins with block `head`, if block `i` is one of its.  Between marks a tail may be given back and
+ * taken for something else after its state was read: then `head` is any number, and what is there no object, or another one. */
+static bool find_large(uintptr_t head, uintptr_t i, struct object *o)
+{
+    if (head >= gc.nblocks || ld_acq(&gc.blocks[head].state) != BLOCK_LARGE     /* [L-mp.acq] */
+        || i - head >= ld_rlx(&gc.blocks[head].large.blocks_or_head))
+        return false;
+    o->block = &gc.blocks[head];
+    o->cell = 0;
+    return true;
+}
+
 bool find_object(uintptr_t p, struct object *o)
 {
     uintptr_t off = p - gc.base;
@@ -23,14 +35,10 @@ bool find_object(uintptr_t p, struct object *o)
         return true;
     }
     if (state == BLOCK_TAIL) {
-        b = &gc.blocks[hal_dependent(ld_rlx(&b->large.blocks_or_head))];
-        state = ld_acq(&b->state);      /* [L-mp.acq] */
+        uintptr_t head = hal_dependent(ld_rlx(&b->large.blocks_or_head));
+        return find_large(head, block_index(b), o);
     }
-    if (state != BLOCK_LARGE)
-        return false;
-    o->block = b;
-    o->cell = 0;
-    return true;
+    return state == BLOCK_LARGE && find_large(block_index(b), block_index(b), o);
 }
 
 uintptr_t object_start(const struct object *o)
@@ -48,11 +56,12 @@ size_t object_size(const struct object *o)
     return (size_t)o->block->large.blocks_or_head << HGC_BLOCK_SHIFT;
 }
 
+/* Of memory that is no object's the block may become another's meanwhile: a size of before or of after, within the arena. */
 size_t hgc_size(const void *p)
 {
     hal_crit_t c = hal_crit_enter();
     struct object o;
     size_t n = find_object((uintptr_t)p, &o) ? object_size(&o) : 0;
     hal_crit_exit(c);
-    return n;
+    return n <= gc.bytes ? n : 0;
 }

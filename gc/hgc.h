@@ -231,7 +231,8 @@ int hgc_root_add(const void *base, size_t bytes);
  * stopped: that stop grows with the ranges and with the used part of all stacks.  If the stopped look finds much that was not
  * marked, marking goes on and the end is tried again; the third time it is finished in the stop (hgc_stats.stopped_marks). */
 int hgc_root_add_plain(const void *base, size_t bytes);
-/* Takes back a root that was added with the same base, of either sort.  Task.  HGC_EINVAL: there is none. */
+/* Takes back a root that was added with the same base, of either sort.  In a mark the range is searched first, 16 words in each
+ * critical section; no cycle begins meanwhile.  HGC_EINVAL: there is none.  Task, where waiting is allowed. */
 int hgc_root_remove(const void *base);
 
 /* ---- for runtimes with stores of their own ----------------------------------------------------------------------- */

@@ -72,31 +72,33 @@ static void shade_range(uintptr_t base, size_t bytes)
     }
 }
 
-/* The range is shaded in pieces, then emptied in the same cycle, or all of it again.  It keeps its place while a cycle may
- * look at it by number. */
+/* It keeps its place while a cycle may look at it by number. */
+static void empty(struct root_range *r)
+{
+    hal_crit_t c = spin_lock_crit(&gc.root_lock);
+    st_rlx(&r->bytes, 0);
+    gc.plain_roots -= r->plain;
+    while (!gc_is_on() && gc.nroots && !gc.roots[gc.nroots - 1].bytes)
+        st_rlx(&gc.nroots, gc.nroots - 1);
+    spin_unlock_crit(&gc.root_lock, c);
+}
+
+/* The range is shaded in pieces and emptied in one and the same cycle, or in none: no cycle begins under the start lock.  One
+ * that is on may end. */
 int hgc_root_remove(const void *base)
 {
-    for (;;) {
-        hal_crit_t c = spin_lock_crit(&gc.root_lock);
-        const struct root_range *found = find_range((uintptr_t)base);
-        size_t bytes = found ? found->bytes : 0;
-        uint32_t cycle = ld_rlx(&gc.cycle);
-        spin_unlock_crit(&gc.root_lock, c);
-        if (!bytes)
-            return HGC_EINVAL;
+    hk_assert(task_may_wait());
+    hk_mutex_lock(&gc.start_lock);
+    hal_crit_t c = spin_lock_crit(&gc.root_lock);
+    struct root_range *r = find_range((uintptr_t)base);
+    size_t bytes = r ? r->bytes : 0;
+    spin_unlock_crit(&gc.root_lock, c);
+    if (r) {
         shade_range((uintptr_t)base, bytes);
-        c = spin_lock_crit(&gc.root_lock);
-        struct root_range *r = cycle == ld_rlx(&gc.cycle) ? find_range((uintptr_t)base) : NULL;
-        if (r) {
-            st_rlx(&r->bytes, 0);
-            gc.plain_roots -= r->plain;
-        }
-        while (r && !gc_is_on() && gc.nroots && !gc.roots[gc.nroots - 1].bytes)
-            st_rlx(&gc.nroots, gc.nroots - 1);
-        spin_unlock_crit(&gc.root_lock, c);
-        if (r)
-            return HGC_OK;
+        empty(r);
     }
+    hk_mutex_unlock(&gc.start_lock);
+    return r ? HGC_OK : HGC_EINVAL;
 }
 
 /* World stopped. */

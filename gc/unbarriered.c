@@ -6,13 +6,17 @@
  * count as grey until the end.  Two looks at such a root are not enough, because a white object may pass from it to a stack
  * that was scanned already.  So all of them, and all stacks, are looked at again with the world stopped.
  *
- * So that there is little left to find, the same is done just before, with the world running.  If the stopped look finds
- * something grey nevertheless, the phase stays MARK, the world starts, and the end is tried again; the third time, what is
- * left is marked in that stop, which then has no bound (I9), and is counted.
+ * So that there is little left to find, the same is done just before, with the world running.  Yet who takes objects out of
+ * lists that are being marked, without shading, hides some behind each look, for ever.  So what the stopped look finds is
+ * marked in the stop as long as it leads to little.  If it leads to more, the phase stays MARK, the world starts, and the end is
+ * tried again; the third time, what is left is marked in that stop, which then has no bound (I9), and is counted.
  */
 #include "gc/gc_internal.h"
 
-enum { ATTEMPTS = 3 };
+enum {
+    ATTEMPTS = 3,
+    LITTLE = HGC_BLOCK,         /* bytes searched in a stop, and one block of small objects: some 100,000 instructions at most */
+};
 
 void unbarriered_begin(void)
 {
@@ -51,6 +55,21 @@ static void look_at_all(void)
     }
 }
 
+/* False: it is more than a little, or a large object.  The queues have the rest. */
+static bool mark_a_little(void)
+{
+    uintptr_t from = hart_work(gc_self());
+    struct block *b;
+    while ((b = markq_take())) {
+        if (hart_work(gc_self()) - from >= LITTLE || ld_rlx(&b->state) != BLOCK_SMALL) {
+            markq_push(b);
+            return false;
+        }
+        mark_block(b);
+    }
+    return true;
+}
+
 static void mark_the_rest(void)
 {
     struct block *b;
@@ -65,7 +84,7 @@ bool unbarriered_end(void)
         return true;
     hk_assert(task_self()->no_stack_roots);     /* a worker: its saved context is an old one, but no root */
     look_at_all();
-    if (!markq_any())
+    if (mark_a_little())
         return true;
     gc.plain_looked = false;
     if (++gc.plain_failed == ATTEMPTS) {

@@ -63,14 +63,17 @@ static void reach_precise(uintptr_t p)
 
 /* A word on a boundary is a reference to one neighbour; which, nobody knows.  A task that reads a reference to the start of
  * an object after its stack was scanned does not reach the object below it, and one that forms the end of its object does
- * not reach the one above.  So a neighbour that is marked settles the word; if none is, both are wanted. */
+ * not reach the one above.  So a neighbour that is marked settles the word; if none is, both are wanted.  As the mark begins no
+ * mark settles anything: what is marked then are the unused cells of runs. */
+static bool beginning;
+
 static void reach_word(uintptr_t p)
 {
     struct object at, below;
     bool has_at = find_object(p, &at);
     bool has_below = p % GRAIN == 0 && p - gc.base <= gc.bytes && find_object(p - 1, &below)
         && !(has_at && at.block == below.block && at.cell == below.cell);
-    bool settled = (has_at && is_marked(&at)) || (has_below && is_marked(&below));
+    bool settled = !beginning && ((has_at && is_marked(&at)) || (has_below && is_marked(&below)));
     if (has_at && (!settled || is_marked(&at)))
         reach(&at);
     if (has_below && (!settled || is_marked(&below)))
@@ -277,7 +280,9 @@ static void note_run_ends(void)
 void verify_begin(void)
 {
     memset(table, 0, verify_bytes(gc.nblocks));
+    beginning = true;
     reach_all();
+    beginning = false;
     for (uint32_t i = 0; i < gc.nblocks; i++)
         for (unsigned w = 0; w < BIT_WORDS; w++)
             table[i].garbage[w] = live_cells(&gc.blocks[i], w) & ~table[i].mark[w];
@@ -332,18 +337,28 @@ static struct {
     uintptr_t where, word;
 } search;
 
-static bool is_target(uintptr_t p)
+static bool is_in_target(uintptr_t p)
 {
     struct object o;
-    return (find_object(p, &o) && o.block == search.target.block && o.cell == search.target.cell)
-        || (p % GRAIN == 0 && find_object(p - 1, &o) && o.block == search.target.block && o.cell == search.target.cell);
+    return find_object(p, &o) && o.block == search.target.block && o.cell == search.target.cell;
+}
+
+/* The same for a word that is no precise reference. */
+static bool is_target(uintptr_t p)
+{
+    return is_in_target(p) || (p % GRAIN == 0 && is_in_target(p - 1));
 }
 
 static void search_visit(struct hgc_visitor *v, void *p)
 {
     (void)v;
-    if (is_target((uintptr_t)p))
-        search.found = true;
+    search.found |= is_in_target((uintptr_t)p);
+}
+
+static void search_visit_word(struct hgc_visitor *v, void *p)
+{
+    (void)v;
+    search.found |= is_target((uintptr_t)p);
 }
 
 static void search_stack_word(void *arg, uintptr_t word, uintptr_t where)
@@ -388,6 +403,7 @@ static bool search_heap(void)
                 if (o.block == search.target.block && c == search.target.cell)
                     continue;
                 uintptr_t start = object_start(&o);
+                search.v.visit = o.block->kind == HGC_AMBIGUOUS ? search_visit_word : search_visit;
                 object_trace(&o, start, start + object_size(&o), &search.v);
                 if (search.found) {
                     search.holder = o;

@@ -21,7 +21,4 @@ size_t measure_heap(void);
 #define MEASURE_BEGIN(section) HAL_MARK(HAL_MARK_SECTION(section))
 #define MEASURE_END(section)   HAL_MARK(HAL_MARK_SECTION_END(section))
 
-/* Prints what else there was of memory; measure_stock.c or measure_hgc.c. */
-void measure_heap(void);
-
 #endif

@@ -48,7 +48,3 @@ void __wrap_luaC_fullgc(lua_State *L, int emergency)
     if (--depth == 0)
         MEASURE_END(MEASURE_PAUSE);
 }
-
-void measure_heap(void)
-{
-}

@@ -321,6 +321,27 @@ static void inline_sizes(void)
 }
 
 /* Per mille of a block that is lost when it holds only objects of `size` bytes, its own tail included. */
+struct link { hgc_ref(struct link) word[4]; };
+
+/* More cells in a block than a word has bits, each object the only way to the next. */
+static void chains(void *arg)
+{
+    enum { LINKS = 1000 };
+    (void)arg;
+    for (unsigned kind = HGC_AMBIGUOUS; kind < KINDS; kind++) {
+        unsigned at = (unsigned)last_reference(kind, 4), n = 0;
+        struct link *last = hgc_alloc(kind, sizeof(*last)), *p;
+        hgc_set(&hgc_get(root)->object[0], (uintptr_t *)last);
+        for (; last && n < LINKS && (p = hgc_alloc(kind, sizeof(*p))); n++, last = p)
+            hgc_set(&last->word[at], p);
+        hgc_collect(HGC_WAIT);
+        for (p = (struct link *)hgc_get(hgc_get(root)->object[0]); p; p = hgc_get(p->word[at]), n--)
+            ;
+        is(n, -1u, "a chain of small objects is there");
+        hgc_set(&hgc_get(root)->object[0], NULL);
+    }
+}
+
 static unsigned waste(size_t size)
 {
     size_t cells = size <= HGC_SMALL_MAX ? HGC_BLOCK / HGC_CELL(size) : 1;
@@ -379,6 +400,7 @@ int app_main(void)
         round_of(empty);
     sizes_are_right();
     inline_sizes();
+    in_task(chains, NULL);
     struct hgc_stats s;
     hgc_stats(&s);
     ok(s.verified == s.cycles, "each cycle was verified");

@@ -210,7 +210,8 @@ static void thrash(void *arg)
     struct task *t[64];
     grow(2 << 20);
     hgc_collect(HGC_WAIT);
-    gc.limiter.capacity = hk_harts() * 20 * MS;
+    gc.limiter = (struct limiter){.capacity = hk_harts() * 20 * MS};    /* levels() has filled it */
+    st_rlx(&gc.limiting, 0);
     memset(told, 0, sizeof(told));
     uint64_t cycles = stats().cycles;
     hgc_set_limit((size_t)(stats().heap_live + stats().heap_live / 100));

@@ -72,7 +72,8 @@ static void steps_alone(void)
     busy_ends();
 }
 
-/* Nobody but the steps marks, so the call that finds it all marked ends it. */
+/* Nobody but the steps marks, so the call that finds it all marked ends it.  On other harts tasks leave their harts for the scan of
+ * their stacks, when the host lets them: a call that finds nothing but that to wait for comes back. */
 static void ends(void)
 {
     unsigned n = cycles(), once = 0, marking = 0;
@@ -83,7 +84,7 @@ static void ends(void)
         steps(BIG, HGC_STEP_INSTRUCTIONS);
     }
     is(cycles(), n + 10, "one call begins one cycle");
-    ok(once >= 3 || hk_harts() > 4, "and ends it, unless another hart is at the last of it");
+    ok(once == 10 || hk_harts() > 1, "and ends it, unless another hart is at the last of it");
     hgc_step(1, HGC_STEP_INSTRUCTIONS | HGC_STEP_CYCLE);
     while (hgc_marking()) {
         hgc_step(1, HGC_STEP_INSTRUCTIONS);

@@ -6,8 +6,9 @@
  *         a touch, and no shade of what it overwrites.  Two registers are its stack.
  * Cycle   a look at each plain root and at the stack, in any order, one step each; the objects one at a time; when it is
  *         quiet the looks once more; then the stop with the last look, and what comes of it.
- * Shown   I10: when the phase goes to OFF, what is reachable from roots and stack is marked.  The last failure ends it.  Two objects are too few for three
- *         failures, so that part is searched with one attempt.
+ * Shown   I10: when the phase goes to OFF, what is reachable from roots and stack is marked.  The last failure ends it.  Two
+ *         objects are too few for three failures, so that part is searched with one attempt; it is also what happens at
+ *         any failure where the stopped look leads to little.
  * Left out: how the world is stopped and who marks (world.pml, mark.pml); allocation (black, barrier.pml).
  */
 /* check: safety */

@@ -36,6 +36,7 @@ static struct facts *facts(void)
 
 /* Each row its own part; the last is ballast, so that schedules are short. */
 static hgc_ref(struct thing) held[HELD];
+static void *arena;
 static unsigned rows, blocks, failures;         /* after so many, tasks end: each costs collections */
 static bool with_oom, with_large, injecting;    /* the schedule's choice */
 
@@ -224,11 +225,20 @@ static void fill(unsigned row)
     }
 }
 
+/* Asks for the size of any place, whose block may be given back or taken meanwhile. */
+static void ask_for_sizes(void)
+{
+    for (unsigned k = 0; k < 4; k++)
+        if (hgc_size((char *)arena + 8 * sim_choose(HEAP / 8)) > HEAP)
+            sim_fail("an object larger than the heap");
+}
+
 /* Takes and lets go, one for one: garbage all the time. */
 static void churn(unsigned row, unsigned n)
 {
     while (n-- > 0 && nulls() < failures) {
         unsigned i = row * part() + sim_choose(part());
+        ask_for_sizes();
         if (truth_at(i))
             let_go(i);
         take(row, i, some_size());
@@ -274,6 +284,7 @@ static void start_heap(void)
     struct hgc_stats s;
     struct hgc_config c = {.size = HEAP, .base = hk_mem_alloc(HEAP), .oom = with_oom ? on_oom : NULL,
                            .pressure = with_oom ? on_pressure : NULL, .period_ns = HGC_PERIOD_OFF};
+    arena = c.base;
     c.verify = sim_choose(4) == 0;
     c.stress = sim_choose(16) == 0 ? 20 + sim_choose(20) : 0;
     c.percent = 20 + 40 * sim_choose(5);
