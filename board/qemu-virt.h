@@ -27,6 +27,8 @@
 #define BOARD_BOOT_HART     0               /* mhartid of the one that becomes our hart 0; all of them start at once */
 /* Each hart's stack for traps and boot.  The deepest user is a stop in whose window another device interrupt comes. */
 #define BOARD_TRAP_STACK    8192
+/* Of physical memory protection, each hart's.  5 at least for stack guards and read-only code; else 0, and there are neither. */
+#define BOARD_PMP_ENTRIES   16
 
 /* ---- devices ---- */
 #define BOARD_CLINT         0x02000000      /* MSIP +0, MTIMECMP +0x4000, MTIME +0xbff8 */

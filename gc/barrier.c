@@ -40,10 +40,10 @@ static void store(uintptr_t *slot, uintptr_t value)
     st_rlx(slot, value);
 }
 
-/* The slot is read once outside, so that a bad one ends only this task (a fault in a critical section is a panic). */
+/* The slot is probed outside, so that a bad one ends only this task (a fault in a critical section is a panic). */
 void hgc_slow_set(void **slot, void *value)
 {
-    (void)ld_rlx(slot);
+    hal_probe((uintptr_t *)slot);
     hal_crit_t c = hal_crit_enter();
     if (gc_is_on())
         own_add(&gc_self()->slow_sets, 1);
@@ -66,7 +66,8 @@ void hgc_copy(void *dst, const void *src, size_t bytes)
     bool down = d > s && d < s + n;     /* overlapping: the last word first */
     hk_assert((uintptr_t)dst % WORD == 0 && (uintptr_t)src % WORD == 0 && bytes % WORD == 0);
     for (size_t done = 0; done < n;) {
-        (void)ld_rlx(&d[down ? n - 1 - done : done]);
+        hal_probe(&d[down ? n - 1 - done : done]);
+        (void)ld_rlx(&s[down ? n - 1 - done : done]);
         hal_crit_t c = hal_crit_enter();
         for (unsigned i = 0; i < BARRIER_PIECE && done < n; i++, done++) {
             size_t at = down ? n - 1 - done : done;
@@ -82,7 +83,7 @@ void hgc_clear(void *dst, size_t bytes)
     size_t n = bytes / WORD;
     hk_assert((uintptr_t)dst % WORD == 0 && bytes % WORD == 0);
     for (size_t done = 0; done < n;) {
-        (void)ld_rlx(&d[done]);
+        hal_probe(&d[done]);
         hal_crit_t c = hal_crit_enter();
         for (unsigned i = 0; i < BARRIER_PIECE && done < n; i++, done++)
             store(&d[done], 0);

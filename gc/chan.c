@@ -55,6 +55,7 @@ int hgc_chan_send(struct hgc_chan *c, void *reference, uint64_t timeout_ns)
 
 int hgc_chan_recv(struct hgc_chan *c, void **reference, uint64_t timeout_ns)
 {
+    hal_probe((uintptr_t *)reference);  /* it is stored to under the lock */
     int r = wait_for(c, &c->items, timeout_ns);
     if (r != HGC_OK)
         return r;
@@ -74,7 +75,7 @@ int hgc_chan_recv(struct hgc_chan *c, void **reference, uint64_t timeout_ns)
 
 void hgc_chan_close(struct hgc_chan *c)
 {
-    hal_crit_t k = spin_lock_crit(&c->lock);
+    hal_crit_t k = spin_lock_probed(&c->lock);
     bool before = ld_rlx(&c->closed);
     st_rel(&c->closed, 1);              /* [L-mp.rel] */
     spin_unlock_crit(&c->lock, k);

@@ -66,6 +66,8 @@ static void begin(enum hgc_mode mode, bool forced, bool stepped)
     gc.mode = mode;
     if (mode >= HGC_FORCE)
         sched_gate(true);
+    else if (sched_gated())
+        sched_gate(false);              /* open_gate of the cycle before comes too late now */
     worker_prepare(stepped);
     assist_begin();
     pace_begin();
@@ -143,6 +145,16 @@ static void finish(void)
     sched_ticks(false);
 }
 
+/* The world runs, so a task of the system may have begun another cycle meanwhile: the gate is that one's then.  It begins in a stop,
+ * which cannot fall in between here. */
+static void open_gate(uint32_t n)
+{
+    hal_crit_t c = hal_crit_enter();
+    if (ld_rlx(&gc.cycle) == n)
+        sched_gate(false);
+    hal_crit_exit(c);
+}
+
 static void end(void)
 {
     if (unbarriered_look() || leak_look() || runtime_look())
@@ -178,7 +190,7 @@ static void end(void)
     if (mode == HGC_FORCE_BLOCK)
         sweep_finish();
     if (mode >= HGC_FORCE)
-        sched_gate(false);
+        open_gate(n);
     if (gc.cfg.trace)
         trace_print();
     st_rlx(&gc.ended, n);

@@ -195,7 +195,8 @@ void *hgc_slow_swap(void **slot, void *value);
 bool hgc_slow_cas(void **slot, void *expected, void *desired);
 #include "hal_seq.h"
 
-/* Reads a reference: hgc_get(p->next). */
+/* Reads a reference: hgc_get(p->next).  One load, also of a slot that others store to meanwhile: what it returns was there at one
+ * moment, the compiler does not read again, and what it refers to is seen as it was when hgc_cas or hgc_swap published it. */
 #define hgc_get(ref) hal_plain_load((__typeof__((ref).hgc_t[0]) const *)(const void *)&(ref).hgc_p)
 /* Stores a reference: hgc_set(&p->next, q).  Outside a cycle: a load, a branch not taken, and the store.  Task. */
 #define hgc_set(refp, value)                                                                                         \

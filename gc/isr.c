@@ -227,6 +227,7 @@ bool hgc_isr_put(struct hgc_isr_queue *q, void *cell)
 
 int hgc_isr_get(struct hgc_isr_queue *q, void **cell, uint64_t timeout_ns)
 {
+    hal_probe((uintptr_t *)cell);       /* it is stored to under the lock */
     if (hk_sem_wait(&q->items, timeout_ns) != HK_OK)
         return HGC_ETIMEOUT;
     hal_crit_t c = spin_lock_crit(&q->lock);

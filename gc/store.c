@@ -11,7 +11,7 @@
 /* What the atomic returned is shaded.  A second look at the slot would find what another task has put there since. */
 void *hgc_slow_swap(void **slot, void *value)
 {
-    (void)ld_rlx(slot);
+    hal_probe((uintptr_t *)slot);
     hal_crit_t c = hal_crit_enter();
     uintptr_t was = amo_swap_ar((uintptr_t *)slot, (uintptr_t)value);      /* [L-none: for what the program passes by it] */
     if (gc_is_on())
@@ -23,7 +23,7 @@ void *hgc_slow_swap(void **slot, void *value)
 /* What was there is `expected`, or nothing was stored. */
 bool hgc_slow_cas(void **slot, void *expected, void *desired)
 {
-    (void)ld_rlx(slot);
+    hal_probe((uintptr_t *)slot);
     hal_crit_t c = hal_crit_enter();
     bool done = cas_full((uintptr_t *)slot, (uintptr_t)expected, (uintptr_t)desired);   /* [L-none: as in hgc_slow_swap] */
     if (done && gc_is_on())

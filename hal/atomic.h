@@ -15,11 +15,15 @@
  *                                      ORD: acq rel full (full also orders later loads, and as both)
  *   fence_full()  store-load as well    fence_ww()  fence_rr()  fence_acq() r,rw   fence_rel() rw,w
  *
- *   hal_plain_load(p)  hal_plain_store(p, v)   an ordinary access to a word that other harts may look at; in no order
+ *   hal_plain_load(p)  hal_plain_store(p, v)   of a word that the program shares with others: one access, in no order, that the
+ *                                      compiler neither repeats nor leaves out; the simulator's own are in their place there
  *   hal_dependent(x)                   x, from which the address of the next access is computed (an index; an address needs
  *                                      no such mark): that access does not move before the one that read x
  *
- * Callable from any context.  Cost: one to four instructions; the last three cost nothing but the access.
+ *   hal_probe(p)                       faults where the word may not be read or written; changes nothing, orders nothing.  Before
+ *                                      a critical section that stores there: in one, the fault would be a panic
+ *
+ * Callable from any context.  Cost: one to four instructions; the plain ones cost nothing but the access, hal_dependent nothing.
  */
 #ifndef HAL_ATOMIC_H
 #define HAL_ATOMIC_H
@@ -31,10 +35,12 @@
 
 /* Machines that reorder by themselves need no words for it; the simulator has its own. */
 #ifndef hal_plain_load
-#define hal_plain_load(p)     (*(p))
-#define hal_plain_store(p, v) ((void)(*(p) = (v)))
+#define hal_plain_load(p)     ld_rlx(p)
+#define hal_plain_store(p, v) st_rlx((p), (v))
 #define hal_dependent(x)      (x)
 #endif
+
+#define hal_probe(p) ((void)amo_or_rlx((p), 0))
 
 /* For words that one hart at a time owns and others may look at: an ordinary access that is not torn. */
 #define own_add(p, v) st_rlx((p), ld_rlx(p) + (v))

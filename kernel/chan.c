@@ -43,7 +43,7 @@ int hk_chan_send(struct hk_chan *c, uintptr_t word, uint64_t timeout_ns)
 {
     hk_assert(timeout_ns == 0 || task_may_wait());
     struct task *t;
-    hal_crit_t crit = spin_lock_crit(&c->lock);
+    hal_crit_t crit = spin_lock_probed(&c->lock);
     if (c->closed)
         return leave(c, crit, NULL, HK_ECLOSED);
     if ((t = wait_pop(&c->receivers, HK_OK)) != NULL) {
@@ -64,7 +64,7 @@ int hk_chan_recv(struct hk_chan *c, uintptr_t *word, uint64_t timeout_ns)
 {
     hk_assert(timeout_ns == 0 || task_may_wait());
     uintptr_t got = 0;
-    hal_crit_t crit = spin_lock_crit(&c->lock);
+    hal_crit_t crit = spin_lock_probed(&c->lock);
     if (c->count > 0) {
         got = get(c);
         struct task *t = wait_pop(&c->senders, HK_OK);
@@ -86,7 +86,7 @@ int hk_chan_recv(struct hk_chan *c, uintptr_t *word, uint64_t timeout_ns)
 
 void hk_chan_close(struct hk_chan *c)
 {
-    hal_crit_t crit = spin_lock_crit(&c->lock);
+    hal_crit_t crit = spin_lock_probed(&c->lock);
     c->closed = true;
     wait_wake_all(&c->senders, &c->lock, crit, &c->closed, HK_ECLOSED);
     crit = spin_lock_crit(&c->lock);

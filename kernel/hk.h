@@ -5,6 +5,9 @@
  * Contexts: "task" (may wait), "handler" (an interrupt handler), "any".  A function that says task must not be called in
  * a handler or in a critical or pinned section: it asserts.  Times are nanoseconds.  Errors are negative values of
  * enum hk_error.
+ *
+ * A pointer to an object (semaphore, event, channel, mutex, timer) that leads nowhere, or to what cannot be written, ends the task that
+ * passes it, as any wild access does; in a handler or critical section it is a panic.
  */
 #ifndef HK_H
 #define HK_H

@@ -25,6 +25,13 @@ static inline hal_crit_t spin_lock_crit(struct spinlock *l)
     spin_lock(l);
     return c;
 }
+/* The same for a lock in an object of the program's: a pointer that leads nowhere faults here, outside of the section, where that
+ * ends only the task. */
+static inline hal_crit_t spin_lock_probed(struct spinlock *l)
+{
+    hal_probe(&l->held);
+    return spin_lock_crit(l);
+}
 static inline void spin_unlock_crit(struct spinlock *l, hal_crit_t c)
 {
     spin_unlock(l);

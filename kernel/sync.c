@@ -10,7 +10,7 @@ void hk_sem_init(struct hk_sem *s, uint32_t count)
 int hk_sem_wait(struct hk_sem *s, uint64_t timeout_ns)
 {
     hk_assert(timeout_ns == 0 || task_may_wait());
-    hal_crit_t c = spin_lock_crit(&s->lock);
+    hal_crit_t c = spin_lock_probed(&s->lock);
     if (s->count == 0 && timeout_ns != 0)
         return wait_on(&s->waiters, &s->lock, c, timeout_ns);
     bool got = s->count > 0;
@@ -22,7 +22,7 @@ int hk_sem_wait(struct hk_sem *s, uint64_t timeout_ns)
 /* The unit goes to the first waiter, not to the count: who comes later cannot take it away. */
 void hk_sem_post(struct hk_sem *s)
 {
-    hal_crit_t c = spin_lock_crit(&s->lock);
+    hal_crit_t c = spin_lock_probed(&s->lock);
     struct task *t = wait_pop(&s->waiters, HK_OK);
     if (t == NULL) {
         hk_assert(s->count < UINT32_MAX);
@@ -36,14 +36,14 @@ void hk_sem_post(struct hk_sem *s)
 
 void hk_event_set(struct hk_event *e)
 {
-    hal_crit_t c = spin_lock_crit(&e->lock);
+    hal_crit_t c = spin_lock_probed(&e->lock);
     e->set = true;
     wait_wake_all(&e->waiters, &e->lock, c, &e->set, HK_OK);
 }
 
 void hk_event_clear(struct hk_event *e)
 {
-    hal_crit_t c = spin_lock_crit(&e->lock);
+    hal_crit_t c = spin_lock_probed(&e->lock);
     e->set = false;
     spin_unlock_crit(&e->lock, c);
 }
@@ -51,7 +51,7 @@ void hk_event_clear(struct hk_event *e)
 int hk_event_wait(struct hk_event *e, uint64_t timeout_ns)
 {
     hk_assert(timeout_ns == 0 || task_may_wait());
-    hal_crit_t c = spin_lock_crit(&e->lock);
+    hal_crit_t c = spin_lock_probed(&e->lock);
     if (!e->set && timeout_ns != 0)
         return wait_on(&e->waiters, &e->lock, c, timeout_ns);
     bool set = e->set;

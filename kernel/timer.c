@@ -68,6 +68,7 @@ void timer_interrupt(void)
 
 void hk_timer_start(struct hk_timer *t, uint64_t when_ns, void (*fn)(void *), void *arg)
 {
+    hal_probe(&t->fired);
     hal_crit_t c = hal_crit_enter();
     struct hart *h = hal_self();
     struct hk_timer **at = &h->timers;

@@ -135,11 +135,31 @@ static void await_all(struct hart *self)
     self->alarm = UINT64_MAX;
 }
 
+/* Takes the world lock and pins.  A mutex is handed to who waits for it, and if that is a task which the gate of a stopped
+ * collection keeps off the harts (queue.c), it keeps the lock for as long; but the collection needs it to end.  So only the
+ * system's tasks wait.  Others try: the gate closes in a stop, so not while they have the lock; and who has it is pinned. */
+static void take_world(void)
+{
+    if (task_self()->system) {
+        hk_mutex_lock(&world_lock);
+        hart_pin();
+        return;
+    }
+    for (bool got = false; !got;) {
+        hal_crit_t c = hal_crit_enter();
+        got = hk_mutex_try(&world_lock) >= HK_OK;
+        if (got)
+            hart_pin();
+        hal_crit_exit(c);
+        if (!got)
+            hk_yield();
+    }
+}
+
 /* Leaves the caller pinned, with the world lock, once every hart has done its share. */
 static void ask_all(enum request request, enum world_reason reason, void (*fn)(struct hart *, void *), void *arg)
 {
-    hk_mutex_lock(&world_lock);
-    hart_pin();
+    take_world();
     hal_crit_t c = hal_crit_enter();
     struct hart *self = hal_self();
     uint64_t begin = hal_time_ns();

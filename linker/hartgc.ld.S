@@ -57,6 +57,7 @@ SECTIONS
 
     /* Not in a page with code: after a store into it QEMU translates the code again, which is 270 times slower. */
     .data : ALIGN(RISCV_PAGE) {
+        __constants_end = .;            /* and up to here PMP refuses stores (hal/riscv/guard.c) */
         *(.data .data.*)
         . = ALIGN(8);
         hal_restart_lo = .;             /* here and not in .rodata: boot sorts it in place */

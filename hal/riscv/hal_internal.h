@@ -17,9 +17,10 @@ _Noreturn void hal_die(const char *why);
 void hal_restart_init(void);
 void hal_restart_fix(struct hal_hart *me, struct hal_ctx *frame);
 
-/* guard.c: sets PMP up on this hart; moves the guard to that of `ctx`. */
+/* guard.c: sets PMP up on this hart; moves the guard to that of `ctx`; tells whether stores to `addr` are refused for good. */
 void hal_guard_init_hart(struct hal_hart *me);
 void hal_guard_set(struct hal_hart *me, const struct hal_ctx *ctx);
+bool hal_guard_read_only(const struct hal_hart *me, uintptr_t addr);
 
 /* memory.c: decides what memory is free, once. */
 void hal_memory_init(const void *fdt);

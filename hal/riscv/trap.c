@@ -4,7 +4,7 @@
 
 /* mcause: the top bit says interrupt. */
 #define CAUSE_INTERRUPT ((uintptr_t)1 << (__riscv_xlen - 1))
-enum { IRQ_SOFTWARE = 3, IRQ_TIMER = 7, IRQ_EXTERNAL = 11 };
+enum { IRQ_SOFTWARE = 3, IRQ_TIMER = 7, IRQ_EXTERNAL = 11, CAUSE_STORE_ACCESS = 7 };
 
 /* Handlers inside handlers; more is a fault that faults while it is reported. */
 enum { NEST_MAX = 16 };
@@ -47,6 +47,8 @@ static void fault(struct hal_hart *me, const struct hal_ctx *frame, uintptr_t ca
     };
     if (frame != me->ctx && (f.sp < me->trap_lo || f.sp > me->trap_hi || f.sp - me->trap_lo < sizeof(*frame)))
         f.what = "trap stack overflow (make BOARD_TRAP_STACK larger)";
+    else if (cause == CAUSE_STORE_ACCESS && hal_guard_read_only(me, addr))
+        f.what = "store to read-only memory";
     hal_hooks.fault(&f);
     if (f.nested || me->ctx == frame)
         hal_die("the fault hook returned and did not switch");

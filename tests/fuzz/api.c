@@ -294,7 +294,7 @@ static void op_kind(struct bytes *in)
         k.trace = NULL;                 /* its objects may be smaller than that function wants */
     bool null = (how & 0xe0) == 0;
     bool good = kind >= HGC_KIND_FIRST && kind < HGC_KINDS && !null && k.words <= 1024
-                && (k.words ? k.map && !k.trace : k.trace != NULL);
+                && !(k.map && k.trace) && (k.words ? k.map || k.trace : !k.map);
     int want = !good ? HGC_EINVAL : kinds_used[kind] ? HGC_EBUSY : HGC_OK;
     if (hgc_kind(kind, null ? NULL : &k) != want)
         fail("hgc_kind's answer");

@@ -7,7 +7,7 @@
 /* match: task behind ended on hart \d+: store access fault */
 /* match: task handlers ended on hart \d+: store access fault */
 /* match: task barrier-off ended on hart \d+: store access fault */
-/* match: task barrier-on ended on hart \d+: load access fault */
+/* match: task barrier-on ended on hart \d+: (load|store) access fault */
 /* match: address 0xffff[0-9a-f]+ */
 /*
  * Wild accesses: each ends its task with a report that names the address, the barrier's too, in a cycle and outside.  A

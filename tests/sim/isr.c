@@ -7,6 +7,7 @@
 #include "gc/hgc.h"
 #include "kernel/hart.h"
 #include "kernel/hk.h"
+#include "kernel/world.h"
 #include "sim.h"
 #include "truth.h"
 #include "workload.h"
@@ -226,6 +227,8 @@ static void run_workers(void)
     for (unsigned k = sim_choose(4); k > 0; k--) {
         hk_sleep(1 + sim_choose(20000));
         hgc_collect(HGC_START);
+        world_stop(WORLD_OTHER, NULL, NULL);    /* beside the collector's own, and those of its gate */
+        world_start();
     }
     for (unsigned i = 0; i < n; i++)
         hk_task_join(t[i], NULL);
@@ -251,7 +254,7 @@ int isr(void)
 {
     static const uint32_t map[1] = {HGC_MAP(struct node, next) | HGC_MAP(struct node, fixed)};
     truth_start();
-    workload_heap(96 * 1024);
+    workload_heap_stopped(96 * 1024, 3);
     hgc_kind(NODE, &(struct hgc_kind){.name = "node", .words = sizeof(struct node) / sizeof(void *), .map = map});
     hgc_root_add(shelf, sizeof shelf);
     hgc_root_add(&permanent, sizeof permanent);

@@ -28,10 +28,10 @@ static const struct {
     int (*run)(void);
     unsigned weight;
 } workloads[] = {
-    {"graph", graph, 4}, {"special", special, 4}, {"bound", bound, 1}, {"sync", sync_scenes, 1}, {"handover", handover, 4},
-    {"full", full, 1}, {"store", store, 4}, {"isr", isr, 4}, {"shapes", shapes, 2}, {"leave", leave, 4}, {"ranges", ranges, 4},
-    {"web", web, 4}, {"assists", assists, 2}, {"leaks", leaks, 4}, {"steps", steps, 2}, {"roles", roles, 4}, {"kept", kept, 4},
-    {"runtime", runtime, 4},
+    {"graph", graph, 5}, {"special", special, 5}, {"bound", bound, 1}, {"sync", sync_scenes, 1}, {"handover", handover, 5},
+    {"full", full, 1}, {"store", store, 5}, {"isr", isr, 2}, {"shapes", shapes, 1}, {"leave", leave, 5}, {"ranges", ranges, 5},
+    {"web", web, 5}, {"assists", assists, 2}, {"leaks", leaks, 5}, {"steps", steps, 1}, {"roles", roles, 5}, {"kept", kept, 5},
+    {"runtime", runtime, 2},
 #ifdef SIM_LUA
     {"lua", lua_states, 1},
 #endif
@@ -111,6 +111,11 @@ void workload_roles(struct hgc_config *config)
 
 void workload_heap(size_t bytes)
 {
+    workload_heap_stopped(bytes, 8);
+}
+
+void workload_heap_stopped(size_t bytes, unsigned stopped_in)
+{
     struct hgc_config config = {.size = bytes, .base = hk_mem_alloc(bytes)};
     config.verify = sim_choose(2);
     config.stress = sim_choose(4) == 0 ? 5 + sim_choose(20) : 0;
@@ -120,8 +125,7 @@ void workload_heap(size_t bytes)
     config.clobber = sim_choose(2);
     config.limit = sim_choose(4) == 0 ? 64 * 1024 : 0;
     config.period_ns = sim_choose(4) == 0 ? 1000000 : HGC_PERIOD_OFF;      /* on, time never ends: steps do */
-    if (!config.stress && config.period_ns == HGC_PERIOD_OFF)   /* together: nothing but cycles */
-        config.stoptheworld = sim_choose(6) == 0 ? 1 + sim_choose(2) : 0;
+    config.stoptheworld = sim_choose(stopped_in) == 0 ? 1 + sim_choose(2) : 0;
     if (sim_choose(4) == 0)
         workload_roles(&config);
     if (!config.base || hgc_init(&config) != HGC_OK)

@@ -28,6 +28,8 @@ int kept(void);
 
 /* Starts the collector on so many bytes, with settings of the schedule's choice. */
 void workload_heap(size_t bytes);
+/* In one of so many schedules each cycle stops the world; workload_heap: 8. */
+void workload_heap_stopped(size_t bytes, unsigned stopped_in);
 /* Gives harts roles of the schedule's choice. */
 struct hgc_config;
 void workload_roles(struct hgc_config *config);
