@@ -11,7 +11,7 @@
 -- Neither parser nor printer recurses: no depth of nesting needs a deep stack.
 local byte, char, find, gsub, match, sub = string.byte, string.char, string.find, string.gsub, string.match, string.sub
 local tointeger, type = math.tointeger, type
-local concat, move = table.concat, table.move
+local concat, move, unpack = table.concat, table.move, table.unpack
 
 local json = { DEPTH_MAX = 100000 }
 local ARRAY, OBJECT, NUMBER = "array", "object", "number"
@@ -48,26 +48,35 @@ function json.member(v, name)
     if i then return v[i + 1] end
 end
 
+local function copy_of(list)
+    if #list > 200 then return move(list, 1, #list, 1, {}) end          -- not by way of the stack
+    return { unpack(list) }
+end
+
 -- A copy with the i-th word replaced; with `n` words taken out at i; with a word put in at i.
 function json.replace(list, i, value)
-    local copy = move(list, 1, #list, 1, {})
+    local copy = copy_of(list)
     copy[i] = value
     return copy
 end
 
 function json.without(list, i, n)
-    return move(list, i + n, #list, i, move(list, 1, i - 1, 1, {}))
+    local copy, size = copy_of(list), #list
+    move(copy, i + n, size, i)
+    for last = size - n + 1, size do copy[last] = nil end
+    return copy
 end
 
 function json.insert(list, i, value)
-    local copy = move(list, 1, i - 1, 1, {})
+    local copy = copy_of(list)
+    if i <= #list then move(copy, i, #list, i + 1) end
     copy[i] = value
-    return move(list, i, #list, i + 1, copy)
+    return copy
 end
 
 -- A copy of the object with the member set: in its place if there is one, else at the end.
 function json.with(object, name, value)
-    local copy, i = move(object, 1, #object, 1, {}), place(object, name)
+    local copy, i = copy_of(object), place(object, name)
     if i then
         copy[i + 1] = value
     else
@@ -228,7 +237,9 @@ local function parse(s, item)
             value, list, slot, at = list, lists[depth], slots[depth], at + 1
             depth = depth - 1
         else
-            value, at = scalar(s, at, c)
+            local behind
+            if c == 34 then value, behind = match(s, '^([^"\\\0-\31\128-\255]*)"()', at + 1) end
+            if value then at = behind else value, at = scalar(s, at, c) end
         end
         while true do                           -- a value is complete; others may be by it
             if item and depth == 2 then item(from, at - 1) end
@@ -278,19 +289,43 @@ local function quoted(s)
     return '"' .. s .. '"'
 end
 
-local function scalar_text(v)
+-- Texts that were printed before, by value: most names and many values come again and again.  A table that has become large
+-- is left to the collector.
+local CACHED = 4096
+
+local function cache(text_of)
+    local self, meta, n = {}, {}, 0
+    function meta.__index(_, v)
+        local text = text_of(v)
+        if text and (type(v) ~= "string" or #v <= 40) then
+            if n % CACHED == 0 then self.texts = setmetatable({}, meta) end
+            n = n + 1
+            self.texts[v] = text
+        end
+        return text
+    end
+    self.texts = setmetatable({}, meta)
+    return self
+end
+
+-- What a scalar is printed as; false: it is a list.
+local scalars = cache(function(v)
     local sort = type(v)
     if sort == "string" then return quoted(v) end
-    if sort == "table" then return v == json.null and "null" or v[2] end
-    return sort == "number" and v or v and "true" or "false"
-end
+    if sort ~= "table" then return tostring(v) end
+    if v == json.null then return "null" end
+    return v[1] == NUMBER and v[2]
+end)
+-- A member's name with what stands before and behind it.
+local names = cache(function(name) return "," .. quoted(name) .. ":" end)
 
 local openers = { [ARRAY] = "[", [OBJECT] = "{" }
 local ends = { [ARRAY] = "]", [OBJECT] = "}" }
 
 -- The canonical form: no spaces, members in order, raw UTF-8, the short escapes, \u00xx for other controls.
 function json.print(v)
-    if not json.is_list(v) then return tostring(scalar_text(v)) end
+    local scalar_text, name_text = scalars.texts, names.texts
+    if scalar_text[v] then return scalar_text[v] end
     local out, n, lists, places, depth = { openers[v[1]] }, 1, {}, {}, 0
     local list, tag, size, i = v, v[1], #v, 2
     while true do
@@ -301,23 +336,25 @@ function json.print(v)
             list, i = lists[depth], places[depth]
             tag, size, depth = list[1], #list, depth - 1
         else
-            if i > 2 then
+            if tag == OBJECT then
+                local name = list[i]
+                n = n + 1
+                out[n] = i > 2 and name_text[name] or quoted(name) .. ":"
+                i = i + 1
+            elseif i > 2 then
                 n = n + 1
                 out[n] = ","
             end
-            if tag == OBJECT then
-                out[n + 1], out[n + 2] = quoted(list[i]), ":"
-                n, i = n + 2, i + 1
-            end
             local value = list[i]
+            local text = scalar_text[value]
             i, n = i + 1, n + 1
-            if json.is_list(value) then
+            if text then
+                out[n] = text
+            else
                 depth = depth + 1
                 lists[depth], places[depth] = list, i
                 list, tag, size, i = value, value[1], #value, 2
                 out[n] = openers[tag]
-            else
-                out[n] = scalar_text(value)
             end
         end
     end
@@ -325,13 +362,19 @@ end
 
 -- 64 bits of a text: a multiply and a fold for each word of 8 bytes, the last one filled with zeros; begins with the length.
 function json.digest(text)
-    local h, n, unpack = 0xCBF29CE484222325 ~ #text, #text & ~7, string.unpack
-    for at = 1, n, 8 do
-        h = (h ~ unpack("<i8", text, at)) * 0x100000001B3
+    local h, n, at, words = 0xCBF29CE484222325 ~ #text, #text, 1, string.unpack
+    while at + 31 <= n do
+        local a, b, c, d
+        a, b, c, d, at = words("<i8i8i8i8", text, at)
+        h = (h ~ a) * 0x100000001B3
+        h = ((h ~ h >> 32) ~ b) * 0x100000001B3
+        h = ((h ~ h >> 32) ~ c) * 0x100000001B3
+        h = ((h ~ h >> 32) ~ d) * 0x100000001B3
         h = h ~ h >> 32
     end
-    if n < #text then
-        h = (h ~ unpack("<i8", sub(text, n + 1) .. "\0\0\0\0\0\0\0")) * 0x100000001B3
+    local rest = sub(text, at) .. ("\0"):rep((at - n - 1) % 8)
+    for word = 1, #rest, 8 do
+        h = (h ~ words("<i8", rest, word)) * 0x100000001B3
         h = h ~ h >> 32
     end
     return h

@@ -37,7 +37,7 @@ enum { MANUAL = 16 << 20 };
 static int start_heap(void)
 {
     struct hgc_config config = {
-        .base = hk_mem_alloc(LUASTORE_HEAP), .size = LUASTORE_HEAP, .percent = 50, .trace = true,
+        .base = hk_mem_alloc(LUASTORE_HEAP), .size = LUASTORE_HEAP, .trace = true,
     };
     if (!config.base) {
         hk_printf("luastore: no %u KiB for the heap; the largest free piece has %zu KiB\n", LUASTORE_HEAP >> 10,
