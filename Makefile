@@ -14,7 +14,7 @@
 # FAULT    builds with a part of the collector taken out (deletion, insertion, black), in a directory of its own
 BOARD ?= qemu-virt
 O ?= build
-APP ?= jsonstore
+APP ?= luastore
 CROSS ?= riscv64-unknown-elf-
 HARTS ?= 4
 V ?=
@@ -122,6 +122,8 @@ cflags_app := $(cflags_target) -fno-delete-null-pointer-checks -D__DYNAMIC_REENT
 ldflags := $(arch) -static -nostartfiles -nostdlib -Wl,--gc-sections -Wl,--fatal-warnings -Wl,--build-id=none \
     -Wl,-T,$(B)/hartgc.ld
 is_core = $(filter boot/% hal/% kernel/% gc/%,$(1))
+# More flags for the files of one folder, or for one file.
+flags_of = $(flags_$(patsubst %/,%,$(dir $(1)))) $(flags_$(1))
 
 # ---- objects and images of the target ------------------------------------------------------------------------------
 # Objects depend on the flags that they are made with.
@@ -134,7 +136,7 @@ $(B)/flags: FORCE
 $(B)/%.o: %.c $(B)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CROSS)gcc $(if $(call is_core,$<),$(cflags_core),$(cflags_app)) -c $< -o $@
+	$(Q)$(CROSS)gcc $(if $(call is_core,$<),$(cflags_core),$(cflags_app) $(call flags_of,$<)) -c $< -o $@
 
 $(B)/%.o: %.S $(B)/flags
 	$(call say,AS,$<)
@@ -161,7 +163,7 @@ $(NEWLIB)/stamp: tools/newlib
 core_objs := $(call obj,$(B),$(src_target))
 libs := $(B)/libc/libc.a $(NEWLIB)/stamp
 link_libs := -Wl,--start-group $(B)/libc/libc.a $(NEWLIB)/lib/libm.a -lgcc -Wl,--end-group
-link_image = $(Q)$(CROSS)gcc $(ldflags) -Wl,-Map=$(@:.elf=.map) $(filter %.o,$^) $(link_libs) -o $@
+link_image = $(Q)$(CROSS)gcc $(ldflags) $(if $(filter %/own/lgc.o,$^),$(lua_ldflags_hgc)) -Wl,-Map=$(@:.elf=.map) $(filter %.o,$^) $(link_libs) -o $@
 run_lines = @mkdir -p $(@D); sed -n '/^\/\* *[a-z-]*:/{s|\*/ */\*|*/\n/*|g;p}' $< | \
     sed -n 's|^/\* *\([a-z-]*\): *\(.*[^ ]\) *\*/ *$$|\1: \2|p' >$@
 
@@ -188,6 +190,7 @@ endif
 
 # An application is a folder of apps/; what else it is linked with stands in app_objs_NAME (under $(B) or $(H)/VARIANT).
 app_objs_jsonstore := jsonstore/corpus.o
+app_objs_luastore := jsonstore/corpus.o apps/jsonstore/corpus.o
 define app_rules
 $(B)/apps/$(1).elf: $(call obj,$(B),$(wildcard apps/$(1)/*.c)) $(addprefix $(B)/,$(app_objs_$(1))) $(core_objs) \
     $(B)/hartgc.ld $(libs) | $(B)/apps/$(1).run
@@ -272,7 +275,7 @@ define host_link
 endef
 $(foreach variant,$(variants),$(eval $(call host_rules,$(variant))))
 
-$(call obj,$(B),$(wildcard apps/jsonstore/*.c)) \
+$(call obj,$(B),$(wildcard apps/jsonstore/*.c apps/luastore/*.c)) \
 $(foreach variant,$(variants),$(call obj,$(H)/$(variant),$(wildcard apps/jsonstore/*.c))): $(json)/expect.h
 
 unit_variants := plain asan tsan

@@ -93,6 +93,18 @@ ifneq ($(SCRIPT),)
 $(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),script,$(SCRIPT))))
 endif
 
+# Programs of ours that make Lua states: the applications of this list, and test images with such names. They are linked with
+# Lua on hgc, but for the interpreter and its memory.
+lua_apps := luastore
+lua_images := $(filter lua-%,$(target_images))
+lua_lib_objs := $(patsubst %,$(B)/lua/hgc/%.o,$(filter-out lua,$(lua_names_hgc)) \
+    $(addprefix own/,$(filter-out main repl edit hgc,$(lua_own_hgc))))
+lua_users := $(wildcard $(lua_apps:%=apps/%/*.c)) $(lua_images:%=tests/image/%.c)
+$(foreach file,$(lua_users),$(eval flags_$(file) = $$(lua_flags_hgc)))
+$(lua_apps:%=$(B)/apps/%.elf) $(lua_images:%=$(B)/tests/%.elf): $(lua_lib_objs)
+$(call obj,$(B),$(lua_users)): | $(L)/hgc/links
+$(B)/apps/luastore/main.o: $(wildcard apps/luastore/*.lua)
+
 # What tools/lua-compare and tools/lua-console run. Ours is there as soon as its collector is.
 luas := stock $(if $(wildcard ports/lua/lgc.c),hgc)
 lua_stock_tests := $(B)/lua/stock/image/tests.elf
