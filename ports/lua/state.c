@@ -94,29 +94,35 @@ static void touch(struct lgc_state *u, lua_State *L, uint32_t cycle)
 
 /* ---- entering ---------------------------------------------------------------------------------------------------- */
 
-static void own(struct lgc_state *u, lua_State *L)
+/* A state goes from task to task without a word to us, so the one that had it may be in the middle of leaving it (by going to
+ * another one) when the next comes, or come to that long after.  Invariant: a task takes a state, and lists what it used there,
+ * only as its owner; and `door` is held whenever that is done by a task that leaves, and when the owner changes.  So a state is
+ * never taken behind the back of who runs in it: what is above its stack's top is in use then. */
+static void become_owner(struct lgc_state *u)
 {
     struct task *self = task_self();
-    u->current = L;
-    if (u->owner != self) {
-        u->owner_slot = self->slot;
-        u->owner = self;
+    hk_mutex_lock(&u->door);
+    u->owner_slot = self->slot;
+    u->owner = self;
+    hk_mutex_unlock(&u->door);
+}
+
+static void leave(struct lgc_state *left, lua_State *was, uint32_t cycle)
+{
+    hk_mutex_lock(&left->door);
+    if (left->owner == task_self() && !left->closed) {
+        if (ld_rlx(&left->taken) != cycle)
+            lgc_take(left);
+        list_touched(left, was, cycle);
     }
-    hgc_stacks_set(LGC_STACKS(L));
-    hgc_exempt(G(L)->gcstp & GCSTPUSR);
+    hk_mutex_unlock(&left->door);
 }
 
 static void enter_marking(struct lgc_state *u, lua_State *L, struct hgc_stacks *mine)
 {
     uint32_t cycle = hgc_cycle();
-    if (mine && mine != LGC_STACKS(L)) {
-        lua_State *was = lgc_thread_of(mine);
-        struct lgc_state *left = U(was);
-        if (!left->closed && ld_rlx(&left->taken) != cycle)
-            lgc_take(left);
-        if (!left->closed)
-            list_touched(left, was, cycle);
-    }
+    if (mine && mine != LGC_STACKS(L))
+        leave(U(lgc_thread_of(mine)), lgc_thread_of(mine), cycle);
     if (ld_rlx(&u->taken) != cycle)
         lgc_take(u);
     touch(u, L, cycle);
@@ -126,13 +132,18 @@ void lgc_enter(lua_State *L)
 {
     struct lgc_state *u = U(L);
     uint32_t cycle;
-    do {                                /* a mark may begin before it owns the coroutine */
+    if (u->owner != task_self())
+        become_owner(u);
+    do {                                /* a mark may begin before it has the coroutine */
         struct hgc_stacks *mine = hgc_stacks_mine();
         cycle = hgc_cycle();
         if (lgc_on())
             enter_marking(u, L, mine);
-        if (mine != LGC_STACKS(L))
-            own(u, L);
+        if (mine != LGC_STACKS(L)) {
+            u->current = L;
+            hgc_stacks_set(LGC_STACKS(L));
+            hgc_exempt(G(L)->gcstp & GCSTPUSR);
+        }
     } while (cycle != hgc_cycle());
     if (ld_rlx(&u->park) && lgc_on())
         lgc_park(u);

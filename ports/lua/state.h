@@ -32,7 +32,8 @@ enum { FRESH = 4 };
 /* One state, an object of the heap.  "Owner": the task that uses it now. */
 struct lgc_state {
     hgc_ref(struct lgc_state) next;     /* states_lock: all that are open */
-    struct task *owner;         /* owner: who entered it last */
+    struct hk_mutex door;       /* held while the owner changes, and while one leaves */
+    struct task *owner;         /* door: who entered it last */
     unsigned owner_slot;        /* constant while owner is */
     uint32_t taken;             /* atomic: the last cycle that its stacks were marked for, all at once */
     uint32_t strings;           /* atomic: the lock of strt: 0, or who has it, see strings.c */

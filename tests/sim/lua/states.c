@@ -154,7 +154,7 @@ int lua_states(void)
     unsigned n = 1 + sim_choose(3);
     start();
     manual_used = 0;
-    manual = mmap((void *)0x200000000000, MANUAL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    manual = mmap((void *)0x500000000000, MANUAL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (manual == MAP_FAILED)
         sim_fail("no memory of the host's");
     st_rlx(&left, n);
