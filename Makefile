@@ -359,7 +359,7 @@ lua: $(B)/lua/$(LUA)/image/$(if $(SCRIPT),script,lua).elf
 	    --bootargs '$(call quoted,$(BOOTARGS) -- $(or $(SCRIPT),-i) $(ARGS))' $<
 
 ## runs every test: checks, host units with sanitizers, images under QEMU; ends with "N passed, N failed"
-test: images $(lua_test_images) $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugin) $(S)/sim $(fuzz_programs)
+test: images $(lua_test_images) $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugin) $(S)/sim $(SL)/sim $(fuzz_programs)
 	$(Q)CROSS='$(CROSS)' CORE_OBJS='$(core_objs)' ELF_APPS='$(elf_apps)' ELF_IMAGES='$(elf_images)' \
 	    LUA_STOCK='$(lua_stock_tests)' LUA_OURS='$(lua_our_tests)' LUA_CONSOLES='$(lua_consoles:%=%@1) $(lua_consoles:%=%@4)' \
 	    UNITS='$(host_units)' HOST_IMAGES='$(host_run)' HOST_APPS='$(host_app_run)' NEGS='$(negs)' \

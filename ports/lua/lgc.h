@@ -4,7 +4,7 @@
  * include before or after this file decides which of their macros can be given another meaning here, for all files or for
  * one (each of them defines a macro named after itself first).
  *
- * How the two fit together stands in docs/lua.md; its words:
+ * How the two fit together stands in docs/embedding.md; its words:
  *   state      a global_State and all that belongs to it: one program uses it at a time
  *   taken      a state's stacks have been marked in this cycle, all at one instant: from then on the state is black
  *   vector     memory of a table, function or stack: an object of the heap without a header of Lua's

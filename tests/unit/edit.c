@@ -16,10 +16,6 @@
 #define UP "\033[A"
 #define DOWN "\033[B"
 
-/* The archive's start.o, which the sanitizers' runtime pulls in, calls it. */
-int app_main(void);
-int app_main(void) { return 0; }
-
 static struct edit e;
 static struct terminal t;
 
