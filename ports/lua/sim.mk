@@ -5,7 +5,7 @@
 SL := $(O)/sim-lua
 sim_lua_core := $(filter-out linit loadlib liolib loslib lua lutf8lib ldblib lmathlib lstrlib,$(lua_core))
 sim_lua_own := $(filter-out main repl edit hgc,$(lua_own_hgc))
-sim_lua_cflags = $(filter-out -DHGC_KINDS=% -DHART_GC_SIZE=%,$(sim_cflags)) -DHGC_KINDS=20 -DHART_GC_SIZE=12288 -DSIM_LUA \
+sim_lua_cflags = $(filter-out -DHGC_KINDS=% -DHART_GC_SIZE=%,$(sim_cflags)) -DHGC_KINDS=20 -DHART_GC_SIZE=12288 -DSIM_LUA -DSIM_STEPS_MAX=80000000 \
     -Iports/lua $(call lua_include,hgc) '-Dluai_makeseed(L)=1u'
 $(SL)/flags: $(S)/flags FORCE
 	$(call flags_file,$(HOSTCC) $(sim_lua_cflags) $(sim_hooked))

@@ -21,7 +21,7 @@
 #include "lstring.h"
 
 static struct hk_mutex states_lock;
-static uint32_t started;        /* atomic: 1 while the first state registers the kinds, 2 when that is done */
+static uint32_t started;        /* atomic; states_lock: kinds and hooks are registered */
 
 /* ---- taking ------------------------------------------------------------------------------------------------------ */
 
@@ -480,18 +480,16 @@ int __wrap_lua_gc(lua_State *L, int what, ...)
 
 /* ---- beginning and end ------------------------------------------------------------------------------------------- */
 
+/* Registers kinds and hooks, once. */
 static bool start(void)
 {
-    if (ld_acq(&started) == 2)
+    if (ld_acq(&started))
         return true;
-    if (amo_swap_ar(&started, 1) == 0) {
-        if (lgc_kinds() != HGC_OK)
-            return false;
-        st_rel(&started, 2);
-    }
-    while (ld_acq(&started) != 2)
-        hk_yield();
-    return true;
+    hk_mutex_lock(&states_lock);
+    if (!started && lgc_kinds() == HGC_OK)
+        st_rel(&started, 1);
+    hk_mutex_unlock(&states_lock);
+    return ld_acq(&started);
 }
 
 static void link(struct lgc_state *u)

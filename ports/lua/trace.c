@@ -225,17 +225,17 @@ static void trace_state(void *object, size_t size, struct hgc_visitor *v)
 }
 
 /* In a mark, the stack is not looked at here, where its top may be any: it stays grey until the state is taken, at a safepoint.
- * Verify mode, before and after, sees all of it, and the main thread's: an error that no coroutine catches is put there. */
+ * Verify mode, before and after, sees all of it, and the main thread's: an error that no coroutine catches is put there.  A task
+ * that has used the state, and does not own it any longer, has nothing on them. */
 void lgc_trace_stacks(struct hgc_stacks *s, const struct task *task, struct hgc_visitor *v)
 {
     lua_State *L = lgc_thread_of(s);
-    (void)task;
     hgc_visit(v, L);
     if (!L->l_G || ld_rlx(&hgc_phase) == MARKING)
         return;
     struct lgc_state *u = lgc_state_of(L->l_G);
     hgc_visit(v, u);
-    if (u->closed)
+    if (u->closed || u->owner != task)
         return;
     lgc_visit_thread(&u->lg.l.l, v, true);
     lgc_visit_thread(L, v, true);

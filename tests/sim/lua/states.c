@@ -138,7 +138,7 @@ static void start(void)
     struct hgc_config config = {.size = HEAP, .base = hk_mem_alloc(HEAP), .period_ns = HGC_PERIOD_OFF};
     config.verify = sim_choose(2);
     config.clobber = sim_choose(2);
-    config.stress = sim_choose(3) == 0 ? 150 + sim_choose(300) : 0;
+    config.stress = sim_choose(3) == 0 ? 250 + sim_choose(500) : 0;
     config.percent = 10 + 20 * sim_choose(4);
     config.min_trigger = 16384;
     config.stoptheworld = sim_choose(8) == 0 ? 1 + sim_choose(2) : 0;
