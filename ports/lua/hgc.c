@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory for Lua on the collected heap: the arena gets three quarters of the pages that are free, and malloc the rest,
+ * Memory for Lua on the collected heap: the arena gets seven eighths of the pages that are free, and malloc the rest,
  * for what only a state's own task touches (call records, the string table, buffers of the parser and of the
  * libraries).
  */
@@ -18,7 +18,7 @@ bool port_memory(void)
     size_t size = hk_mem_largest();
     if (size <= 2 * FOR_TASKS)
         return false;
-    size_t manual = (size - FOR_TASKS) / 4, arena = size - FOR_TASKS - manual;
+    size_t manual = (size - FOR_TASKS) / 8, arena = size - FOR_TASKS - manual;
     struct hgc_config config = { .base = hk_mem_alloc(arena), .size = arena,
                                  .min_trigger = 512 * 1024 };   /* a script's heap begins small, as Lua's */
     return libc_heap(hk_mem_alloc(manual), manual) == HK_OK && hgc_init(&config) == HGC_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* harts: 1 2 4 8 */
+/* harts: 1 2 4 */
 /* seconds: 120 */
 /* count: stop<=20000 irqoff<=5000 */
 /* qemu: -icount shift=4,sleep=off */

@@ -9,7 +9,7 @@
 #include "tap.h"
 #include "wipe.h"
 
-enum { NODE = HGC_KIND_FIRST, ROUNDS = 20, ARENA = 1 << 20, LIST = 4000, ROW = 256, SIZE = 64 };
+enum { NODE = HGC_KIND_FIRST, ROUNDS = 20, ARENA = 2 << 20, LIST = 16000, ROW = 256, SIZE = 64 };
 
 struct node { hgc_ref(struct node) next; };
 struct row { hgc_ref(struct node) at[ROW]; };
