@@ -105,12 +105,20 @@ void verify_run_end(uintptr_t p)
         bits_set(table[off >> HGC_BLOCK_SHIFT].edge, grain, grain + 1);
 }
 
+/* Who looks something up in a table that knows objects without keeping them (hgc_kind.release) comes across dead ones, and leaves
+ * their addresses on its stack. */
+static bool is_known_only(uintptr_t p)
+{
+    struct object o;
+    return find_object(p, &o) && !is_marked(&o) && gc_kinds[o.block->kind].k.release;
+}
+
 static void reach_stack(void *arg, uintptr_t word, uintptr_t where)
 {
     struct object o;
     (void)arg, (void)where;
     bool marked = find_object(word, &o) && is_marked(&o);
-    if (!marked && (is_block_start(word) || is_run_end(word)))
+    if (!marked && (is_block_start(word) || is_run_end(word) || is_known_only(word) || is_known_only(word - 1)))
         return;
     reach_word(word);
 }

@@ -664,7 +664,7 @@ static NOINLINE void held_up(void)
     unsigned waited = 0, given = 0;
     forget();
     for (unsigned i = 0; i < ROW; i++) {
-        for (unsigned k = 0; k < 200; k++)
+        for (unsigned k = 0; k < 1000; k++)
             push(make(2));
         make_target();
         wipe();
