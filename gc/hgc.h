@@ -277,7 +277,7 @@ struct hgc_stacks {
 /* The stacks of the calling task from now on; NULL: none but its C stack.  *s is kept by pointer, and its memory is the
  * caller's to keep.  Returns those before.  Task.  gc/stacks.h has an inline look at it. */
 struct hgc_stacks *hgc_stacks_set(struct hgc_stacks *s);
-/* While the calling task waits in hgc_collect or hgc_wait_mark, its C stack is not looked at, but `trace` is asked: for a
+/* While the calling task is in hgc_collect, hgc_step or hgc_wait_mark, its C stack is not looked at, but `trace` is asked: for a
  * runtime all of whose references are in its own stacks there.  Allocations that wait for a collection look at both.  Returns
  * the setting before.  Task. */
 bool hgc_stacks_only(bool on);

@@ -127,8 +127,10 @@ int64_t hgc_step(int64_t budget, unsigned how)
     s.begins = (how & HGC_STEP_CYCLE) && !going_on();
     if (!s.counted)
         s.until = hal_time_ns() + (uint64_t)budget * 1000;
+    stacks_wait_begin();
     while (piece(&s) && !is_over(&s)) {
     }
+    stacks_wait_end();
     return left(&s);
 }
 

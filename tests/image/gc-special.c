@@ -637,6 +637,14 @@ static NOINLINE void no_memory(void)
 
 /* ---- a mark that does not end ------------------------------------------------------------------------------------ */
 
+/* The mark stays open until the reader is about to read. */
+static uint32_t kept_open;                   /* atomic */
+
+static enum hgc_quiet keep_open(void)
+{
+    return ld_rlx(&kept_open) ? HGC_QUIET_LATER : HGC_QUIET;
+}
+
 static NOINLINE bool read_held_up(unsigned *given)
 {
     hal_crit_t c = hal_crit_enter();
@@ -644,6 +652,7 @@ static NOINLINE bool read_held_up(unsigned *given)
     uint32_t cycle = ld_rlx(&gc.cycle);
     if (on)
         gc_special.failed_ends = 2;
+    st_rlx(&kept_open, 0);
     hal_crit_exit(c);
     if (!on)
         return false;
@@ -661,13 +670,16 @@ static NOINLINE void make_target(void)
 /* As if the mark had failed to end twice. */
 static NOINLINE void held_up(void)
 {
+    static const struct hgc_runtime runtime = {.quiet = keep_open};
     unsigned waited = 0, given = 0;
     forget();
+    is((unsigned)hgc_runtime(&runtime), HGC_OK, "a runtime keeps marks open");
     for (unsigned i = 0; i < ROW; i++) {
-        for (unsigned k = 0; k < 1000; k++)
+        for (unsigned k = 0; k < 200; k++)
             push(make(2));
         make_target();
         wipe();
+        st_rlx(&kept_open, 1);
         hgc_collect(HGC_START);
         waited += read_held_up(&given);
         hgc_collect(HGC_WAIT);

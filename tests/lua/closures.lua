@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- mem: 256M
 -- Closures, upvalues, goto, attributes, integer division, metamethods, varargs, tail calls.
 local fs = {}
 for i = 1, 5 do local j = i * 10 fs[i] = function() j = j + 1 return i, j end end
