@@ -158,7 +158,7 @@ bool lgc_list_room(lua_State *L, struct lgc_list *l, int n, enum lgc_kind kind)
         return false;
     hgc_store_t s = hgc_store_begin();
     for (int i = 0; i < l->n; i++)
-        at[i] = l->at[i];
+        lgc_list_put(&(struct lgc_list){.at = at}, i, l->at[i]);
     hgc_shade(l->at);
     hgc_shade(at);
     l->at = at;
@@ -172,7 +172,7 @@ void luaC_fix(lua_State *L, GCObject *o)
     struct lgc_list *l = &U(L)->fixed;
     if (!lgc_list_room(L, l, l->n + 1, LGC_POINTERS))
         luaD_throw(L, LUA_ERRMEM);
-    l->at[l->n++] = o;
+    lgc_list_put(l, l->n++, o);
     if (lgc_on())
         hgc_shade(o);
 }
@@ -190,7 +190,7 @@ void luaC_checkfinalizer(lua_State *L, GCObject *o, Table *mt)
         || !lgc_list_room(L, &u->fin, u->fin.n + 1, LGC_LEAF))
         luaD_throw(L, LUA_ERRMEM);
     hgc_store_t s = hgc_store_begin();
-    u->fin.at[u->fin.n++] = o;
+    lgc_list_put(&u->fin, u->fin.n++, o);
     hgc_store_end(s);
     o->marked |= bitmask(FINALIZEDBIT);
 }
@@ -202,7 +202,7 @@ static GCObject *next_due(struct lgc_state *u)
     if (u->due_at < u->due.n) {
         o = u->due.at[u->due_at];
         hgc_shade(o);
-        u->due.at[u->due_at++] = NULL;
+        lgc_list_put(&u->due, u->due_at++, NULL);
         if (u->due_at == u->due.n)
             u->due_at = u->due.n = 0;
     }

@@ -585,7 +585,7 @@ void luaC_freeallobjects(lua_State *L)
         hgc_store_t s = hgc_store_begin();
         for (int i = u->fin.n - 1; i >= 0; i--) {
             hgc_shade(u->fin.at[i]);
-            u->due.at[u->due.n++] = u->fin.at[i];
+            lgc_list_put(&u->due, u->due.n++, u->fin.at[i]);
         }
         u->fin.n = 0;
         hgc_store_end(s);

@@ -27,6 +27,12 @@ struct lgc_thread { struct hgc_stacks stacks; struct lx lx; };
 /* A growing vector of objects. */
 struct lgc_list { GCObject **at; int n, room; };
 
+/* A marker may be reading the list. */
+HAL_NO_SANITIZE static inline void lgc_list_put(const struct lgc_list *l, int i, GCObject *o)
+{
+    *(GCObject *volatile *)&l->at[i] = o;
+}
+
 enum { FRESH = 4 };
 
 /* One state, an object of the heap.  "Owner": the task that uses it now. */
