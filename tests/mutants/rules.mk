@@ -55,7 +55,7 @@ lua-mutant:
 	@mkdir -p $(OUT)
 	$(Q)for f in $(if $(is_header),$(lua_mutant_sources),$(SRC)); do extra=; \
 	    case $$f in */lua.c) extra='$(lua_c_flags)';; esac; \
-	    $(lua_mutant_cc) $$extra -iquote ports/lua -c $$f -o $(OUT)/target-$$(basename $$f .c).o || exit 1; done
+	    $(lua_mutant_cc) $$extra -iquote $(if $(is_header),$(mutant_tree)/)ports/lua -c $$f -o $(OUT)/target-$$(basename $$f .c).o || exit 1; done
 	$(Q)$(CROSS)gcc $(ldflags) $(lua_ldflags_hgc) $(B)/lua/hgc/image/tests.o \
 	    $(if $(is_header),,$(filter-out %/own/$(mutant_changed).o,$(lua_objs_hgc))) $(OUT)/target-*.o $(core_objs) $(link_libs) \
 	    -o $(OUT)/tests.elf
@@ -65,7 +65,7 @@ sim_lua_mutant_cc = $(HOSTCC) $(if $(is_header),-I$(mutant_tree)/ports/lua -I$(m
 sim-lua-mutant: $(SL)/sim
 	@mkdir -p $(OUT)
 	$(Q)for f in $(if $(is_header),$(sim_lua_mutant_sources),$(SRC)); do \
-	    $(sim_lua_mutant_cc) -iquote ports/lua -c $$f -o $(OUT)/sim-$$(basename $$f .c).o || exit 1; done
+	    $(sim_lua_mutant_cc) -iquote $(if $(is_header),$(mutant_tree)/)ports/lua -c $$f -o $(OUT)/sim-$$(basename $$f .c).o || exit 1; done
 	$(Q)$(HOSTCC) -no-pie $(lua_ldflags_hgc) $(filter-out $(if $(is_header),$(sim_lua_core:%=$(SL)/lua/%.o) \
 	    $(patsubst %.c,$(SL)/%.o,$(sim_lua_own:%=ports/lua/%.c) tests/sim/lua/states.c),$(SL)/$(FILE:.c=.o)),\
 	    $(call obj,$(SL),$(src_sim) $(sim_lua_own:%=ports/lua/%.c) tests/sim/lua/states.c) $(sim_lua_core:%=$(SL)/lua/%.o)) \

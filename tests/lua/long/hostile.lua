@@ -157,7 +157,7 @@ end
 
 ---- checking ---------------------------------------------------------------------------------------------------------------
 
-local function check_object(o, id, number, meet)
+local function check_object(o, id, meet)
   whole(o, id)
   if state[id] == CALLED then bad("a finalizer ran for what is reachable", id) end
   if by_key[o] ~= id then bad("a weak key is gone", id, by_key[o]) end
@@ -182,7 +182,7 @@ local function reach()
   local at = 0
   while at < n do
     at = at + 1
-    check_object(met[queue[at]], queue[at], n, meet)
+    check_object(met[queue[at]], queue[at], meet)
   end
   for id, o in pairs(met) do
     local toid = in_both[id]
@@ -319,8 +319,6 @@ local function raise()
   count.objects = count.objects + 8
   count.errors = count.errors + 3
 end
-local changes = {new_root, new_root, link, link, link_new, link_new, unlink, move, weak_pair, weak_read, grow, raise}
-
 ---- garbage ----------------------------------------------------------------------------------------------------------------
 
 local function tables()
@@ -364,7 +362,30 @@ local function coroutines()
 end
 local garbage = {tables, tables, tables, records, records, functions, functions, strings, long_strings, coroutines}
 
--- Memory runs out, by objects of some KB or of many.  (Small ones take long to mark each time that a few more would not fit.)
+-- For a while the stack alone holds what an edge led to, or a weak table.
+local function hold()
+  local o, id = pick()
+  local e, k = R(7), R(ROOTS)
+  local to, toid
+  if e < 7 then
+    to, toid = target(o, e), edge[e][id]
+    if not to then return end
+    set(o, id, e)
+  else
+    toid = last - R(100)
+    to = by_value[toid]
+    if not to then return end
+  end
+  o = nil
+  for _ = 1, R(60) do garbage[R(#garbage)]() end
+  check_object(to, toid, function() end)
+  root[k], rootid[k] = to, toid
+end
+local function hold_in_coroutine() coroutine.wrap(hold)() count.objects = count.objects + 2 end
+local changes = {new_root, new_root, link, link, link_new, link_new, unlink, move, weak_pair, weak_read, grow, raise, hold,
+  hold_in_coroutine}
+
+-- Memory runs out, by objects of some KB or of many.  (Verify mode has no limiter: it would look at small ones again and again.)
 local function exhaust()
   local size = R(2) == 1 and 4000 or 50000
   local n = 0
@@ -405,7 +426,7 @@ begin()
 local used = {}
 for round = 1, math.huge do
   some(changes, 6)
-  some(garbage, 16)
+  some(garbage, 4)
   if round % 40 == 0 then check(false) end
   if round % 400 == 0 then
     if round % 4000 == 0 then exhaust() end
