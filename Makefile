@@ -324,6 +324,7 @@ include tests/fuzz/rules.mk
 # ---- Lua -------------------------------------------------------------------------------------------------------------
 include ports/lua/lua.mk
 include ports/lua/sim.mk
+include ports/lua/host.mk
 
 bootargs = $(if $(BOOTARGS),--bootargs '$(call quoted,$(BOOTARGS))')
 
@@ -365,18 +366,18 @@ hostile: $(B)/lua/hgc/image/tests.elf
 	    --bootargs '$(BOOTARGS) verify=1 -- tests/lua/long/hostile.lua $(PERCENT) $(SEED)' $<
 
 ## runs every test: checks, host units with sanitizers, images under QEMU; ends with "N passed, N failed"
-test: images $(lua_test_images) $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugin) $(S)/sim $(SL)/sim $(fuzz_programs)
+test: images $(lua_test_images) $(lua_host_programs) $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugin) $(S)/sim $(SL)/sim $(fuzz_programs)
 	$(Q)CROSS='$(CROSS)' CORE_OBJS='$(core_objs)' ELF_APPS='$(elf_apps)' ELF_IMAGES='$(elf_images)' \
 	    LUA_STOCK='$(lua_stock_tests)' LUA_OURS='$(lua_our_tests)' LUA_CONSOLES='$(lua_consoles:%=%@1) $(lua_consoles:%=%@4)' \
-	    UNITS='$(host_units)' HOST_IMAGES='$(host_run)' HOST_APPS='$(host_app_run)' NEGS='$(negs)' \
+	    LUA_HOST='$(H)' UNITS='$(host_units)' HOST_IMAGES='$(host_run)' HOST_APPS='$(host_app_run)' NEGS='$(negs)' \
 	    TARGET_CC='$(call quoted,$(CROSS)gcc $(filter-out -MMD -MP -Werror -fstack-usage,$(cflags_core)))' \
 	    HOST_CC='$(call quoted,$(HOSTCC) $(filter-out -MMD -MP -Werror,$(host_cflags)))' \
 	    SIM='$(S)/sim' FUZZ='$(fuzz_programs)' FUZZ_SECONDS='$(FUZZ_SECONDS)' PLUGIN='$(plugin)' O='$(O)' \
 	    JOBS='$(JOBS)' START='$(start)' tools/test
 
 ## the part of the tests that needs no QEMU
-test-host: $(host_units) $(host_run)
-	$(Q)UNITS='$(host_units)' HOST_IMAGES='$(host_run)' O='$(O)' JOBS='$(JOBS)' START='$(start)' tools/test
+test-host: $(host_units) $(host_run) $(lua_host_programs)
+	$(Q)UNITS='$(host_units)' HOST_IMAGES='$(host_run)' LUA_HOST='$(H)' O='$(O)' JOBS='$(JOBS)' START='$(start)' tools/test
 
 ## runs SEEDS=n schedules in the simulator from SEED=first on (else one drawn from the clock); SIMFLAGS: see tests/sim/main.c
 SEEDS ?= 20000

@@ -32,6 +32,7 @@ static uintptr_t pool;                  /* atomic: work done by workers that nob
 static uintptr_t given, taken;          /* atomic: into the pool and out of it, since the mark began */
 
 enum { BATCH = 4 };     /* waiters that are paid in one critical section */
+enum { LEAST = 4 * 1024, MOST = 16 * 1024 };        /* work: bounds of what one allocation is asked for at most */
 
 /* ---- the queue --------------------------------------------------------------------------------------------------- */
 
@@ -222,6 +223,14 @@ static void work_off(struct task *t, uintptr_t work, uint32_t ratio)
     }
 }
 
+/* What two blocks cost, so that a debt never lasts, and no pause is longer for the size of an object or the nearness of the goal.
+ * What that lets the heap grow above its goal ends at the limit, where allocations wait for the mark. */
+static uintptr_t instalment(uint32_t ratio)
+{
+    uintptr_t two = (uintptr_t)pacer_scale(2 * HGC_BLOCK, ratio, 1u << PACER_SHIFT);
+    return two < LEAST ? LEAST : two < MOST ? two : MOST;
+}
+
 void assist(void)
 {
     struct task *t = task_self();
@@ -231,5 +240,10 @@ void assist(void)
     uintptr_t work = (uintptr_t)pacer_scale((uint64_t)-t->gc_balance, ratio, 1u << PACER_SHIFT);
     t->gc_balance = 0;
     work -= work ? take_from_pool(work) : 0;
+    uintptr_t most = instalment(ratio);
+    if (work > most) {                  /* what a large object owes is paid by the allocations after it, too */
+        t->gc_balance = -(intptr_t)(((uint64_t)(work - most) << PACER_SHIFT) / ratio);
+        work = most;
+    }
     work_off(t, work, ratio);
 }

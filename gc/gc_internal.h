@@ -130,6 +130,7 @@ struct gc {
     uint32_t active;            /* atomic: drains that may hold a block, a slice or a claim */
     enum hgc_mode mode;         /* of the cycle that runs; world stopped */
     uint32_t dedicated;         /* atomic: dedicated workers that are missing; as a signed number */
+    uint32_t idle_drains;       /* atomic: workers that mark in the idle mode */
     uint32_t seats;             /* role_lock, or world stopped: how many there shall be; when a mark ends all are given back */
     uint32_t fraction;          /* atomic; role_lock: of each hart's time for its fractional worker, in 1/1024 */
     uint32_t stepped;           /* atomic; role_lock: hgc_step drives this mark, no worker has a share in it; see worker.c */
@@ -295,6 +296,7 @@ struct gc_hart {
     /* of this cycle; owner hart, read in the stop */
     uint64_t mode_ns[WORKER_MODES], assist_ns, step_ns;
     uint64_t cycle_ns, drain_from;      /* when the mark began; when the worker's drain began */
+    struct hk_timer turn;               /* its worker's next fractional turn is due */
     enum worker_mode mode;              /* of the drain that runs */
     uint32_t role;                      /* atomic: enum hgc_role; gc.role_lock */
     bool seat;                          /* its drain is one of those that gc.dedicated counts */
@@ -688,7 +690,7 @@ bool sweep_done(void);
  *                   collector, off its hart: the program's rate, the trigger's lower bound and the limiter live on them.
  *                   Neither is in the workers' times.
  */
-enum { PACE_PERCENT = 100, PACE_PERCENT_MAX = 10000, SWEEP_PIECE = 8 };
+enum { PACE_PERCENT = 100, PACE_PERCENT_MAX = 10000, SWEEP_PIECE = 8, SWEEP_PIECES = 4 };
 static inline uint32_t pace_ratio(void) { return ld_rlx(&gc.assist_ratio); }
 static inline bool pace_limiting(void) { return ld_rlx(&gc.limiting) != 0; }
 static inline bool pace_period_ok(uint64_t ns)

@@ -241,13 +241,14 @@ void pace_end(uint64_t marked_until)
 
 /* ---- sweeping ---------------------------------------------------------------------------------------------------- */
 
+/* At most SWEEP_PIECES pieces: a large object's share is swept by the allocations after it, too. */
 void pace_sweep(void)
 {
     if (ld_rlx(&gc.sweep_next) >= gc.nblocks)
         return;
     uintptr_t used = ld_rlx(&gc.used), from = ld_rlx(&gc.sweep_from), step = ld_rlx(&gc.sweep_step);
     uintptr_t due = ld_rlx(&gc.sweep_first) + (used > from ? (used - from) / step : 0) + 1;
-    while (ld_rlx(&gc.sweep_next) < due && sweep_some(SWEEP_PIECE)) {
+    for (unsigned i = 0; i < SWEEP_PIECES && ld_rlx(&gc.sweep_next) < due && sweep_some(SWEEP_PIECE); i++) {
     }
 }
 

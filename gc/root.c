@@ -147,7 +147,9 @@ static void mark_stack_word(void *arg, uintptr_t word, uintptr_t where)
 
 void root_mark_stack(struct task *t)
 {
-    if (!stacks_only_now(t))
+    if (stacks_only_now(t))
+        st_rlx(&t->gc_left_out, ld_rlx(&gc.cycle));
+    else
         task_each_word(t, mark_stack_word, NULL);
     mark_own_stacks(t);
 }

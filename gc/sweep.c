@@ -3,9 +3,10 @@
  * Sweeping: bitmap arithmetic, block by block; it never touches the objects.  By the background task, by allocation, and
  * before the next cycle.
  *
- * Blocks are claimed by an index that only grows, each by one sweeper.  A block taken into use while the sweep goes on
- * carries the sweep's number and is passed over.  gc.sweep_left counts down as blocks are finished, not as they are taken, so
- * zero means that no block is unswept or being swept.
+ * Blocks are claimed by an index that only grows, each by one sweeper; stretches of free blocks are claimed with the block
+ * that follows them, so a cycle's cost follows the blocks in use, not the arena.  A block taken into use while the sweep goes
+ * on carries the sweep's number and is passed over.  gc.sweep_left counts down as blocks are finished, not as they are taken,
+ * so zero means that no block is unswept or being swept.
  */
 #include "gc/gc_internal.h"
 
@@ -140,24 +141,45 @@ static void sweep_block(struct block *b)
         large_release(b);
 }
 
+enum { LOOK = 32 * WORD_BITS };         /* blocks that one critical section looks at to find one in use */
+
+/* Claims the next block in use for the caller, and what is free before it: `*passed` blocks.  NO_BLOCK: there was none in as
+ * many as one look sees, or none is left at all.  A block that was in use when the sweep began was taken from the map before the
+ * stop, which every hart has seen; it can only have become free since by being swept.  The look and the claim are one critical
+ * section: a stop between them might begin another sweep, in which those blocks are in use. */
+static uint32_t claim(uint32_t *passed)
+{
+    hal_crit_t c = hal_crit_enter();
+    uint32_t from, to, i;
+    do {
+        from = i = ld_rlx(&gc.sweep_next);
+        to = gc.nblocks - from > LOOK ? from + LOOK : gc.nblocks;
+        if (from >= to)
+            break;
+        i = bits_zero(gc.free_map, from, to);
+    } while (!cas_acq(&gc.sweep_next, from, i < to ? i + 1 : to));      /* [L-none: only its atomicity counts] */
+    hal_crit_exit(c);
+    *passed = i - from;
+    return i < to ? i : NO_BLOCK;
+}
+
 bool sweep_some(unsigned blocks)
 {
-    if (ld_rlx(&gc.sweep_next) >= gc.nblocks)
-        return false;
-    bool more = true;
-    uint32_t done = 0;
+    uint32_t done = 0, passed;
     hart_pin();
-    while (blocks-- && more) {
-        uint32_t i = ld_rlx(&gc.sweep_next) < gc.nblocks ? amo_add_rlx(&gc.sweep_next, 1) : gc.nblocks;
-        if ((more = i < gc.nblocks)) {
+    while (blocks && ld_rlx(&gc.sweep_next) < gc.nblocks) {
+        uint32_t i = claim(&passed);
+        done += passed;
+        if (i != NO_BLOCK) {
             sweep_block(&gc.blocks[i]);
             done++;
+            blocks--;
         }
     }
     if (done)
         amo_add_rel(&gc.sweep_left, -done);     /* partner: sweep_done [L-countdown.rel] */
     hart_unpin();
-    return more;
+    return ld_rlx(&gc.sweep_next) < gc.nblocks;
 }
 
 bool sweep_done(void)

@@ -203,6 +203,13 @@ static void each_task(void (*fn)(struct task *t))
     }
 }
 
+/* Who was scanned without its C stack may run on before the mark's end.  What its frames held then was no reference, and is not
+ * told from what they hold now. */
+static bool left_out(const struct task *t)
+{
+    return stacks_only_now(t) || ld_rlx(&t->gc_left_out) == ld_rlx(&gc.cycle);
+}
+
 static void reach_task(struct task *t)
 {
     uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
@@ -210,7 +217,7 @@ static void reach_task(struct task *t)
     reach_word(t->result);
     if (t->no_stack_roots || state == TASK_DEAD || state == TASK_FREE)
         return;
-    if (!stacks_only_now(t))
+    if (!left_out(t))
         task_each_word(t, reach_stack, NULL);
     task_trace_own(t, &(struct hgc_visitor){visit_precise, visit_weakly});
 }
@@ -384,7 +391,7 @@ static void search_task(struct task *t)
     uint32_t state = ld_rlx(&t->state) & TASK_STATE_MASK;
     if (search.found || t->no_stack_roots || state == TASK_DEAD || state == TASK_FREE)
         return;
-    if (!stacks_only_now(t))
+    if (!left_out(t))
         task_each_word(t, search_stack_word, t);
     if (search.found)
         return;

@@ -3,7 +3,8 @@
  * Mark workers: one task a hart, parked where the scheduler finds it.
  *
  * Together they get a quarter of the harts' time.  Dedicated: the whole hart, for as many harts as make a quarter.
- * Fractional: where that is not a whole number within 30 %, a share of every hart.  Idle: what a hart would sleep through.
+ * Fractional: where that is not a whole number within 30 %, a share of every hart, in turns of a tenth of a millisecond,
+ * each started by a timer.  Idle: what a hart would sleep through.  Where harts idle, those mark, and the busy ones are left alone.
  * The hook only says whether a worker has a reason to run; the worker itself takes its mode as it starts, so nothing has to
  * be given back when the scheduler cannot run it after all.
  *
@@ -22,6 +23,7 @@
 #include "hal_mark.h"
 
 enum { SHARE = 1024, CREDIT_SLACK = 2048 };
+#define TURN_NS 100000u             /* the longest that a fractional worker keeps a task from its hart at a time */
 
 /* ---- shares and roles -------------------------------------------------------------------------------------------- */
 
@@ -165,6 +167,20 @@ static bool over_share(const struct gc_hart *g, uint64_t now, unsigned parts)
     return used * SHARE * 8 > (now - g->cycle_ns) * ld_rlx(&gc.fraction) * parts;
 }
 
+/* Does a hart that has nothing else to do mark, or is about to?  Then this one, which has, need not: an idle hart marks faster than
+ * any share of this one, and takes a seat before it takes the idle mode.  In the background only: elsewhere all should mark. */
+static bool others_idle(void)
+{
+    if (gc.mode >= HGC_FORCE)
+        return false;
+    if (ld_rlx(&gc.idle_drains) > 0)
+        return (int32_t)ld_rlx(&gc.dedicated) <= (int32_t)ld_rlx(&gc.idle_drains);
+    if (!hart_any_idle())
+        return false;
+    hart_wake_helper();
+    return true;
+}
+
 struct task *worker_pick(struct hart *h, bool idle)
 {
     struct gc_hart *g = gc_of(h);
@@ -186,10 +202,10 @@ struct task *worker_pick(struct hart *h, bool idle)
         g->gives_way = false;
         return NULL;
     }
-    if ((int32_t)ld_rlx(&gc.dedicated) > 0 || ld_rlx(&g->role) == HGC_ROLE_MARK || errand()
-        || (ld_rlx(&gc.fraction) && !over_share(g, hal_time_ns(), 8)))
+    if (ld_rlx(&g->role) == HGC_ROLE_MARK || errand())
         return g->worker;
-    return NULL;
+    bool wanted = (int32_t)ld_rlx(&gc.dedicated) > 0 || (ld_rlx(&gc.fraction) && !over_share(g, hal_time_ns(), 8));
+    return wanted && !others_idle() ? g->worker : NULL;
 }
 
 static bool take_dedicated(void)
@@ -208,10 +224,10 @@ static enum worker_mode take_mode(struct gc_hart *g, uint64_t now)
         return WORKER_NONE;
     if (role == HGC_ROLE_MARK || (g->seat = take_dedicated()))
         return WORKER_DEDICATED;
-    if (ld_rlx(&gc.fraction) && !over_share(g, now, 8))
-        return WORKER_FRACTIONAL;
     if (g->asked_idle)
         return WORKER_IDLE;
+    if (ld_rlx(&gc.fraction) && !over_share(g, now, 8))
+        return WORKER_FRACTIONAL;
     return errand() ? WORKER_FRACTIONAL : WORKER_NONE;
 }
 
@@ -249,7 +265,7 @@ static bool goes_on(struct gc_hart *g)
     if (role == HGC_ROLE_FREE || (g->mode == WORKER_DEDICATED && !g->seat && role != HGC_ROLE_MARK))
         return false;                   /* its role has changed */
     if (!hart_resched_due())
-        return g->mode != WORKER_FRACTIONAL || !over_share(g, hal_time_ns(), 9) || errand();
+        return g->mode != WORKER_FRACTIONAL || hal_time_ns() - g->drain_from < TURN_NS || errand();
     if (g->mode != WORKER_DEDICATED)
         return false;
     hart_shed();
@@ -290,6 +306,20 @@ static void account(struct gc_hart *g, enum worker_mode mode, uint64_t ns)
     hal_crit_exit(c);
 }
 
+static void turn_due(void *hart)
+{
+    hart_kick((unsigned)(uintptr_t)hart);
+}
+
+/* Asks the scheduler again as soon as the worker has had no more than its share.  In the drain: the mark goes on. */
+static void next_turn(struct gc_hart *g)
+{
+    uint32_t fraction = ld_rlx(&gc.fraction);
+    if (fraction && !ld_rlx(&g->turn.hart))
+        hk_timer_start(&g->turn, g->cycle_ns + g->mode_ns[WORKER_FRACTIONAL] * SHARE / fraction, turn_due,
+                       (void *)(uintptr_t)hk_hart());
+}
+
 /* The counting plugin adds up what a drain executes (hal_mark.h). */
 static void count_begin(enum worker_mode mode)
 {
@@ -319,9 +349,15 @@ static void work(void)
     enum worker_mode mode = g->mode;
     if (mode != WORKER_NONE) {
         count_begin(mode);
+        if (mode == WORKER_IDLE)
+            amo_add_rlx(&gc.idle_drains, 1);
         drain(g);
+        if (mode == WORKER_IDLE)
+            amo_add_rlx(&gc.idle_drains, -1);
         count_end(mode);
         account(g, mode, hal_time_ns() - begin);
+        if (mode == WORKER_FRACTIONAL)
+            next_turn(g);
     }
     drain_leave();
 }

@@ -62,6 +62,8 @@ bool hart_resched_due(void);
 void hart_wake_one(void);
 /* The same for work that only the pick hook finds: none that is kept free is woken for it. */
 void hart_wake_helper(void);
+/* Is a hart that is not kept free in its idle loop?  A hint: it may find work, or be sent some, at once.  Any context. */
+bool hart_any_idle(void);
 /* Makes hart `index` run its scheduler soon (at its next trap exit).  Any context. */
 void hart_kick(unsigned index);
 /* Time that hart `index` has slept.  Any context; a figure: on 32-bit machines it may be read half old. */

@@ -49,6 +49,14 @@ void hart_wake_one(void)
     hal_crit_exit(c);
 }
 
+bool hart_any_idle(void)
+{
+    for (unsigned i = 0; i < hal_hart_count(); i++)
+        if (ld_rlx(&hal_hart(i)->running_prio) == 0 && !ld_rlx(&hal_hart(i)->kept_free))
+            return true;
+    return false;
+}
+
 HAL_NO_SANITIZE uint64_t hart_idle_ns(unsigned index)
 {
     return *(const volatile uint64_t *)&hal_hart(index)->idle_ns;

@@ -208,6 +208,16 @@ def source_line(image, address):
     return '%s %s (%s)' % (address.lstrip('0') or '0', function or '?', line.split(' ')[0] or '?')
 
 
+def fixed_addresses():
+    """The command before a program with thread sanitizer: its shadow memory collides with the addresses that some kernels choose at
+    random."""
+    try:
+        can = subprocess.run(['setarch', '-R', 'true'], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    except OSError:
+        can = False
+    return ['setarch', '-R'] if can else []
+
+
 def explain(status, seconds):
     if status == HANG:
         return 'no end within %g seconds' % seconds

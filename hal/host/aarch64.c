@@ -14,8 +14,12 @@ _Static_assert(offsetof(mcontext_t, pstate) - offsetof(mcontext_t, regs) == (HAL
 /* What hal_ctx_first builds is what hal_ctx_save pushes, with hal_ctx_begin for x30.  In hal_ctx_begin: x19 = entry,
  * x20 = arg.
  * hal_ctx_load zeroes the registers that a call may clobber: what another context left there would look like a reference
- * of this one as soon as a compiler stores it for no reason. */
+ * of this one as soon as a compiler stores it for no reason, or a signal saves it (see x86_64.c). */
 #define FRAME "176"
+#define FORGET_VECTORS                                                                                                \
+    ".irp i, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n\t"               \
+    "movi v\\i\\().2d, #0\n\t"                                                                                       \
+    ".endr\n\t"
 __asm__(
     ".text\n"
     ".globl hal_ctx_save, hal_ctx_load, hal_ctx_begin, hal_spill\n"
@@ -58,6 +62,7 @@ __asm__(
     ".irp i, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18\n\t"
     "mov x\\i, xzr\n\t"
     ".endr\n\t"
+    FORGET_VECTORS
     "ret\n"
 
     ".type hal_ctx_begin, %function\n"
@@ -70,6 +75,7 @@ __asm__(
     "hal_spill:\n\t"
     "sub sp, sp, #" FRAME "\n\t"
     "each_saved stp\n\t"
+    FORGET_VECTORS
     "mov x9, x0\n\t"
     "mov x0, x1\n\t"
     "mov x1, sp\n\t"

@@ -10,7 +10,7 @@
  *       sequence.  The compiler must not see a thread-local variable there, because it would keep its address.
  *   H3  A context is kept in one of two ways.  It called (hal_switch, or the end of a critical section that had to take an
  *       interrupt): its callee-saved registers are on its stack and it goes on with crit = 1.  Or a signal interrupted it
- *       (`full`): all its registers are in struct hal_ctx and it goes on with crit = 0.
+ *       (`full`): all its registers and errno are in struct hal_ctx and it goes on with crit = 0.
  *   H4  `busy` of a context is cleared on the trap stack, when the stack that is left is in use no longer.
  */
 #ifndef HAL_ARCH_H
@@ -37,6 +37,7 @@ struct hal_ctx {
     uintptr_t sp;               /* first, for assembly.  Called: below it nothing is in use, above it the registers */
     uint32_t full;              /* H3 */
     uint32_t image_words;       /* of reg[] and fp[] together that hold something, if full */
+    int error;                  /* if full: errno, which is the thread's and shall be the context's */
     uintptr_t lo, hi;           /* its stack, the guard too */
     uintptr_t guard;            /* the page that must not be touched, or 0: none */
 #if HAL_TSAN

@@ -13,4 +13,9 @@ void hal_host_args(const char *text);
 /* Goes through the kernel's hooks as a machine that starts.  After hal_host_init with crit. */
 _Noreturn void hal_host_start(void);
 
+/* The words that the process was called with, where main.c has its main: constant from the start on.  They are the program's
+ * own; settings come in the environment. */
+extern int hal_host_argc;
+extern char **hal_host_argv;
+
 #endif

@@ -37,8 +37,13 @@ static size_t bytes(void)
     return (size_t)n;
 }
 
-int main(void)
+int hal_host_argc;
+char **hal_host_argv;
+
+int main(int argc, char **argv)
 {
+    hal_host_argc = argc;
+    hal_host_argv = argv;
     const char *args = getenv("BOOTARGS");
     hal_host_args(args ? args : "");
     hal_host_init(harts(), bytes(), 1);

@@ -115,6 +115,7 @@ static void leave(struct hal_hart *me, void *frame, const struct hal_ctx *frame_
         hal_frame_call(frame, hal_resume, to, me->trap_hi);
         return;
     }
+    errno = to->error;
     if (to == frame_of) {
         hal_frame_set_pc(frame, to->reg[HAL_REG_PC]);
     } else {
@@ -127,7 +128,7 @@ static void leave(struct hal_hart *me, void *frame, const struct hal_ctx *frame_
 static void on_interrupt(int sig, siginfo_t *info, void *frame)
 {
     struct hal_hart *me = hal_me();
-    int saved_errno = errno;
+    int error = errno;
     (void)sig, (void)info;
     if (me == NULL)
         return;
@@ -135,15 +136,19 @@ static void on_interrupt(int sig, siginfo_t *info, void *frame)
     if (ld_rlx(&me->arriving)) {                /* sent by hal_resume */
         st_rlx(&me->arriving, 0);
         leave(me, frame, NULL);
-    } else if (!hal_crit_held() && ld_rlx(me->pending) && me->ctx) {
+        return;
+    }
+    if (!hal_crit_held() && ld_rlx(me->pending) && me->ctx) {
         struct hal_ctx *ctx = me->ctx;
         hal_tls_set(hal_tls_crit, 1);
         hal_frame_save(ctx, frame);
+        ctx->error = error;
         hal_restart_fix(me, &ctx->reg[HAL_REG_PC]);     /* before anything looks at it */
         trap(me);
         leave(me, frame, ctx);
+        return;
     }
-    errno = saved_errno;
+    errno = error;
 }
 
 static const char *what(int sig, const void *frame)

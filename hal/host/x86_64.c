@@ -4,6 +4,7 @@
 #include "hal_internal.h"
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -13,7 +14,33 @@ _Static_assert(offsetof(struct hal_ctx, sp) == 0, "hal_ctx_save and hal_ctx_load
 /* Control words of both floating-point units are kept by calls, too.  What hal_ctx_first builds is what hal_ctx_save pushes,
  * with hal_ctx_begin for return address.  In hal_ctx_begin: rbx = entry, r12 = arg.
  * hal_ctx_load zeroes the registers that a call may clobber: compilers push any of them to align the stack, and what
- * another context left there would look like a reference of this one. */
+ * another context left there would look like a reference of this one.  A vector register keeps what was once moved through it
+ * until it is used again, for ever perhaps, and a signal saves all of them: so they are zeroed there, and where the scan of a stack
+ * begins, which does not look at them.  XRSTOR does so, whatever their width, for an image that says that they are unused. */
+#define FORGET_VECTORS                                                                                                \
+    "cmpl $0, hal_xrstor(%rip)\n\t"                                                                                   \
+    "je 1f\n\t"                                                                                                      \
+    "movl $0xe6, %eax\n\t"                    /* SSE, AVX, AVX-512: what of these there is */                          \
+    "xorl %edx, %edx\n\t"                                                                                            \
+    "xrstor hal_unused(%rip)\n\t"                                                                                    \
+    "jmp 2f\n"                                                                                                       \
+    "1:\n\t"                                                                                                         \
+    ".irp r, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n\tpxor %xmm\\r, %xmm\\r\n\t.endr\n"               \
+    "2:\n\t"
+
+extern uint32_t hal_xrstor;             /* constant: the operating system has XSAVE and XRSTOR */
+uint32_t hal_xrstor;
+struct xsave { uint32_t fxsave[128]; uint64_t header[8]; };
+enum { MXCSR = 6, MXCSR_DEFAULT = 0x1f80 };
+extern const struct xsave hal_unused;
+const struct xsave hal_unused __attribute__((aligned(64))) = { .fxsave[MXCSR] = MXCSR_DEFAULT };
+
+static __attribute__((constructor)) void find_xrstor(void)
+{
+    uint32_t a, b, c, d;
+    hal_xrstor = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_OSXSAVE);
+}
+
 __asm__(
     ".text\n"
     ".globl hal_ctx_save, hal_ctx_load, hal_ctx_begin, hal_spill\n"
@@ -35,6 +62,7 @@ __asm__(
     ".type hal_ctx_load, @function\n"
     "hal_ctx_load:\n\t"
     "movq (%rdi), %rsp\n\t"
+    FORGET_VECTORS
     "ldmxcsr (%rsp)\n\t"
     "fldcw 4(%rsp)\n\t"
     "addq $8, %rsp\n\t"
@@ -55,6 +83,9 @@ __asm__(
     "hal_spill:\n\t"
     "pushq %rbp\n\tpushq %rbx\n\tpushq %r12\n\tpushq %r13\n\tpushq %r14\n\tpushq %r15\n\t"
     "subq $8, %rsp\n\t"
+    "stmxcsr (%rsp)\n\t"
+    FORGET_VECTORS
+    "ldmxcsr (%rsp)\n\t"
     "movq %rdi, %rax\n\t"
     "movq %rsi, %rdi\n\t"
     "movq %rsp, %rsi\n\t"
@@ -66,7 +97,7 @@ __asm__(
 void hal_ctx_begin(void);
 
 /* As a process begins: round to nearest, no floating-point exceptions. */
-#define MXCSR_NEW 0x1f80u
+#define MXCSR_NEW ((uint32_t)MXCSR_DEFAULT)
 #define X87CW_NEW 0x037fu
 
 uintptr_t hal_ctx_first(uintptr_t hi, void (*entry)(void *), void *arg)

@@ -30,20 +30,35 @@ static void forget(struct lgc_state *u)
         u->fresh[i] = NULL;
 }
 
-/* After a cycle, what it found alive; in between Lua counts. */
+/* What was made after the last mark's end and before its owner saw that is in no count, but goes out of it when it is dropped. */
+void lgc_count_floor(global_State *g)
+{
+    l_mem least = sizeof(struct lg);
+    if (g->totalbytes + g->GCdebt < least)
+        g->totalbytes = least - g->GCdebt;
+}
+
+static void set_debt(global_State *g)
+{
+    lgc_count_floor(g);
+    luaE_setdebt(g, -STEP);
+}
+
+/* After a cycle, what it found alive and what it knows nothing of; in between Lua counts. */
 static void count(struct lgc_state *u, uint32_t cycle)
 {
     global_State *g = &u->lg.g;
     if (u->counted == cycle)
         return;
     u->counted = cycle;
-    g->totalbytes = hgc_live() - g->GCdebt;
-    if (g->strt.nuse < g->strt.size / 4 && g->strt.size > MINSTRTABSIZE && !g->gcemergency) {
-        lua_State *L = &g->mainthread[0];
-        lgc_strings_enter(u);
-        luaS_resize(L, g->strt.size / 2);
-        lgc_strings_leave(u);
-    }
+    g->totalbytes = (l_mem)hgc_live() + u->manual - g->GCdebt;
+    lgc_strings_enter(u);               /* the sweep counts what it takes out */
+    int size = g->strt.size;
+    while (g->strt.nuse < size / 4 && size > MINSTRTABSIZE)
+        size /= 2;
+    if (size < g->strt.size && !g->gcemergency)
+        luaS_resize(g->mainthread, size);
+    lgc_strings_leave(u);
 }
 
 /* collectgarbage("step", n): marks and sweeps a little.  A cycle is told to be over when its mark is: what is dead is known
@@ -75,7 +90,7 @@ void luaC_step(lua_State *L)
     struct lgc_state *u = U(L);
     bool asked = u->asks;
     if (!gcrunning(g)) {
-        luaE_setdebt(g, -STEP);
+        set_debt(g);
         if (ld_rlx(&u->park) && lgc_on())
             lgc_park(u);
         return;
@@ -92,7 +107,7 @@ void luaC_step(lua_State *L)
         lgc_park(u);
     if (!hgc_marking())
         count(u, hgc_cycle());
-    luaE_setdebt(g, -STEP);
+    set_debt(g);
     lgc_finalize(L, FINALIZERS);
 }
 
@@ -113,10 +128,11 @@ void luaC_fullgc(lua_State *L, int emergency)
     (void)hgc_collect(HGC_WAIT);
     HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_RUNTIME));
     st_rlx(&u->parked, 0);
+    u->counted = hgc_cycle() - 1;       /* it may have counted while this cycle's strings were not swept yet */
     count(u, hgc_cycle());
     g->gcemergency = 0;
     g->gcstate = GCSpause;
-    luaE_setdebt(g, -STEP);
+    set_debt(g);
     if (strings)
         lgc_strings_enter(u);
     if (!emergency)
@@ -142,7 +158,7 @@ bool lgc_list_room(lua_State *L, struct lgc_list *l, int n, enum lgc_kind kind)
         return false;
     hgc_store_t s = hgc_store_begin();
     for (int i = 0; i < l->n; i++)
-        at[i] = l->at[i];
+        lgc_list_put(&(struct lgc_list){.at = at}, i, l->at[i]);
     hgc_shade(l->at);
     hgc_shade(at);
     l->at = at;
@@ -156,7 +172,7 @@ void luaC_fix(lua_State *L, GCObject *o)
     struct lgc_list *l = &U(L)->fixed;
     if (!lgc_list_room(L, l, l->n + 1, LGC_POINTERS))
         luaD_throw(L, LUA_ERRMEM);
-    l->at[l->n++] = o;
+    lgc_list_put(l, l->n++, o);
     if (lgc_on())
         hgc_shade(o);
 }
@@ -174,7 +190,7 @@ void luaC_checkfinalizer(lua_State *L, GCObject *o, Table *mt)
         || !lgc_list_room(L, &u->fin, u->fin.n + 1, LGC_LEAF))
         luaD_throw(L, LUA_ERRMEM);
     hgc_store_t s = hgc_store_begin();
-    u->fin.at[u->fin.n++] = o;
+    lgc_list_put(&u->fin, u->fin.n++, o);
     hgc_store_end(s);
     o->marked |= bitmask(FINALIZEDBIT);
 }
@@ -186,7 +202,7 @@ static GCObject *next_due(struct lgc_state *u)
     if (u->due_at < u->due.n) {
         o = u->due.at[u->due_at];
         hgc_shade(o);
-        u->due.at[u->due_at++] = NULL;
+        lgc_list_put(&u->due, u->due_at++, NULL);
         if (u->due_at == u->due.n)
             u->due_at = u->due.n = 0;
     }

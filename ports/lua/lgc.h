@@ -240,6 +240,13 @@ LUAI_FUNC void *lgc_rearray(lua_State *L, Table *t, size_t osize, size_t nsize);
 #define luaM_freearray(L, b, n)                                                                                      \
     (LGC_KIND(b) == LGC_MANUAL ? luaM_free_(L, (b), (n) * sizeof(*(b))) : lgc_dropvec(L, (b), (n) * sizeof(*(b))))
 
+#if defined(ldo_c)
+/* luaD_reallocstack moves a stack; there is no other memcpy in ldo.c. */
+#undef memcpy
+#define memcpy(to, from, size) lgc_copy_stack(to, from, size)
+LUAI_FUNC void lgc_copy_stack(StackValue *to, const StackValue *from, size_t size);
+#endif
+
 #if defined(lstate_c)
 /* Call records: the only thing that lstate.c makes with luaM_new. */
 #undef luaM_new

@@ -55,8 +55,8 @@ void lgc_take(struct lgc_state *u)
     if (u->current && u->current != &u->lg.l.l)
         take_thread(u->current, cycle);
     st_rlx(&u->taken, cycle);
-    if (u->owner == task_self())
-        hgc_let_run(u->owner, false);
+    if (ld_rlx(&u->owner) == task_self())
+        hgc_let_run(task_self(), false);
     HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_RUNTIME));
 }
 
@@ -102,15 +102,15 @@ static void become_owner(struct lgc_state *u)
 {
     struct task *self = task_self();
     hk_mutex_lock(&u->door);
-    u->owner_slot = self->slot;
-    u->owner = self;
+    st_rlx(&u->owner_slot, self->slot);
+    st_rlx(&u->owner, self);
     hk_mutex_unlock(&u->door);
 }
 
 static void leave(struct lgc_state *left, lua_State *was, uint32_t cycle)
 {
     hk_mutex_lock(&left->door);
-    if (left->owner == task_self() && !left->closed) {
+    if (ld_rlx(&left->owner) == task_self() && !left->closed) {
         if (ld_rlx(&left->taken) != cycle)
             lgc_take(left);
         list_touched(left, was, cycle);
@@ -132,7 +132,7 @@ void lgc_enter(lua_State *L)
 {
     struct lgc_state *u = U(L);
     uint32_t cycle;
-    if (u->owner != task_self())
+    if (ld_rlx(&u->owner) != task_self())
         become_owner(u);
     do {                                /* a mark may begin before it has the coroutine */
         struct hgc_stacks *mine = hgc_stacks_mine();
@@ -275,6 +275,41 @@ static unsigned kind_of(enum lgc_kind kind)
     }
 }
 
+/* Markers read a vector of references while it is filled (trace.c): a word at a time, whatever memcpy does. */
+HAL_NO_SANITIZE static void copy_words(void *volatile *to, void *const *from, size_t size)
+{
+    for (size_t i = 0; i < size / sizeof *to; i++)
+        to[i] = from[i];
+}
+
+HAL_NO_SANITIZE static void wipe_words(void *volatile *to, size_t size)
+{
+    for (size_t i = 0; i < size / sizeof *to; i++)
+        to[i] = NULL;
+}
+
+/* A slot of a stack that holds nothing keeps the word that it held once, perhaps of an object that is dead now.  Nobody may load it:
+ * in a register, where memcpy leaves much, it would be a reference. */
+LUAI_FUNC void lgc_copy_stack(StackValue *to, const StackValue *from, size_t size);
+void lgc_copy_stack(StackValue *to, const StackValue *from, size_t size)
+{
+    for (size_t i = 0; i < size / sizeof *to; i++)
+        if (novariant(rawtt(s2v(&from[i]))) <= LUA_TBOOLEAN) {
+            settt_(s2v(&to[i]), rawtt(s2v(&from[i])));
+            to[i].tbclist.delta = from[i].tbclist.delta;
+        } else {
+            to[i] = from[i];
+        }
+}
+
+static void copy(void *to, const void *from, size_t size, enum lgc_kind kind)
+{
+    if (kind == LGC_LEAF)
+        memcpy(to, from, size);
+    else
+        copy_words(to, from, size);
+}
+
 static size_t cell(size_t size)
 {
     return size <= HGC_SMALL_MAX ? HGC_CELL(size) : (size + HGC_BLOCK - 1) & ~(HGC_BLOCK - 1);
@@ -303,7 +338,7 @@ void *lgc_revec(lua_State *L, void *old, size_t osize, size_t nsize, enum lgc_ki
     }
     if (old && cell(nsize) == cell(osize)) {
         if (nsize < osize && kind != LGC_LEAF)
-            memset((char *)old + nsize, 0, osize - nsize);
+            wipe_words((void *)((char *)old + nsize), osize - nsize);
         G(L)->GCdebt += (l_mem)nsize - (l_mem)osize;
         return old;
     }
@@ -311,7 +346,7 @@ void *lgc_revec(lua_State *L, void *old, size_t osize, size_t nsize, enum lgc_ki
     if (!p)
         return NULL;
     if (old)
-        memcpy(p, old, osize < nsize ? osize : nsize);
+        copy(p, old, osize < nsize ? osize : nsize, kind);
     lgc_dropvec(L, old, osize);
     G(L)->GCdebt += (l_mem)nsize;
     return p;
@@ -369,10 +404,11 @@ void lgc_shade_node(const Node *n)
         hgc_shade(gckey(n));
 }
 
+/* In luaH_resize's table on the C stack the size is any byte until its nodes are empty: there is nothing in them either way. */
 void lgc_shade_slot(const Table *t, const TValue *slot)
 {
     const Node *node = t->node, *n = (const Node *)(const void *)slot;
-    if (n >= node && n < node + sizenode(t))
+    if (n >= node && n < node + ((size_t)1 << (t->lsizenode & 31)))
         lgc_shade_node(n);
     else
         lgc_shade_value(slot);
@@ -428,6 +464,7 @@ void __wrap_lua_xmove(lua_State *from, lua_State *to, int n)
 static void *allocate(void *ud, void *block, size_t osize, size_t nsize)
 {
     struct lgc_state *u = ud;
+    void *p;
     if (!block && osize == LUA_TTHREAD) {
         if (nsize == sizeof(struct lg))
             return &u->lg;
@@ -439,7 +476,9 @@ static void *allocate(void *ud, void *block, size_t osize, size_t nsize)
     }
     if (block == &u->lg)
         return NULL;                    /* the state itself, which its last reference keeps */
-    return u->alloc(u->alloc_ud, block, osize, nsize);
+    if ((p = u->alloc(u->alloc_ud, block, osize, nsize)) || nsize == 0)
+        u->manual += (l_mem)nsize - (block ? (l_mem)osize : 0);
+    return p;
 }
 
 lua_Alloc __wrap_lua_getallocf(lua_State *L, void **ud);
@@ -472,6 +511,7 @@ int __wrap_lua_gc(lua_State *L, int what, ...)
     va_end(list);
     U(L)->asks = what == LUA_GCSTEP;
     U(L)->asks_for = arg[0];
+    lgc_count_floor(G(L));
     int result = __real_lua_gc(L, what, arg[0], arg[1], arg[2]);
     U(L)->asks = false;
     hgc_exempt(G(L)->gcstp & GCSTPUSR);
@@ -545,7 +585,7 @@ void luaC_freeallobjects(lua_State *L)
         hgc_store_t s = hgc_store_begin();
         for (int i = u->fin.n - 1; i >= 0; i--) {
             hgc_shade(u->fin.at[i]);
-            u->due.at[u->due.n++] = u->fin.at[i];
+            lgc_list_put(&u->due, u->due.n++, u->fin.at[i]);
         }
         u->fin.n = 0;
         hgc_store_end(s);

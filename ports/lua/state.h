@@ -27,14 +27,20 @@ struct lgc_thread { struct hgc_stacks stacks; struct lx lx; };
 /* A growing vector of objects. */
 struct lgc_list { GCObject **at; int n, room; };
 
+/* A marker may be reading the list. */
+HAL_NO_SANITIZE static inline void lgc_list_put(const struct lgc_list *l, int i, GCObject *o)
+{
+    *(GCObject *volatile *)&l->at[i] = o;
+}
+
 enum { FRESH = 4 };
 
 /* One state, an object of the heap.  "Owner": the task that uses it now. */
 struct lgc_state {
     hgc_ref(struct lgc_state) next;     /* states_lock: all that are open */
     struct hk_mutex door;       /* held while the owner changes, and while one leaves */
-    struct task *owner;         /* door: who entered it last */
-    unsigned owner_slot;        /* constant while owner is */
+    struct task *owner;         /* door, atomic: who entered it last */
+    unsigned owner_slot;        /* atomic: constant while owner is */
     uint32_t taken;             /* atomic: the last cycle that its stacks were marked for, all at once */
     uint32_t strings;           /* atomic: the lock of strt: 0, or who has it, see strings.c */
 
@@ -53,6 +59,7 @@ struct lgc_state {
     int asks_for;
     bool steps;                 /* owner: a step has begun a mark and has not seen its end */
     uint32_t counted;           /* owner: the cycle whose end it has seen */
+    l_mem manual;               /* owner: bytes that it has from `alloc` */
     void *fresh[FRESH];         /* owner: the last vectors made between cycles: they may be in no table yet */
     unsigned fresh_at;
     struct lgc_list fixed;      /* owner: never collected */
@@ -117,6 +124,8 @@ void lgc_park(struct lgc_state *u);
 
 /* Calls up to `max` finalizers. */
 void lgc_finalize(lua_State *L, int max);
+/* Keeps Lua's count of bytes sensible: see lgc.c.  Before Lua looks at it. */
+void lgc_count_floor(global_State *g);
 /* Makes room for n in all.  False: no memory. */
 bool lgc_list_room(lua_State *L, struct lgc_list *l, int n, enum lgc_kind kind);
 

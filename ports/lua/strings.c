@@ -82,14 +82,17 @@ static void take_out(stringtable *tb, TString *ts)
 bool lgc_release_string(void *object)
 {
     TString *ts = object;
-    global_State *g = (global_State *)(uintptr_t)ts->next;
-    if (!g)
+    global_State *g = (global_State *)(uintptr_t)ld_rlx(&ts->next);
+    if (!g) {
+        fence_acq();                    /* partner: lgc_strings_forget, whose store the cell's next owner comes after */
         return true;
+    }
     struct lgc_state *u = lgc_state_of(g);
     if (!cas_acq(&u->strings, FREE, SWEEP))
         return false;
-    bool dead = ts->marked != (lu_byte)hgc_cycle();
-    if (dead)
+    bool in_table = ld_rlx(&ts->next) != NULL;  /* or the state was closed before we had the lock: there is no table */
+    bool dead = !in_table || ts->marked != (lu_byte)hgc_cycle();
+    if (in_table && dead)
         take_out(&g->strt, ts);
     st_rel(&u->strings, FREE);
     return dead;
@@ -101,6 +104,6 @@ void lgc_strings_forget(struct lgc_state *u)
     lgc_strings_enter(u);
     for (int i = 0; tb->hash && i < tb->size; i++)
         for (TString *ts = tb->hash[i]; ts; ts = ts->u.hnext)
-            ts->next = NULL;
+            st_rel(&ts->next, NULL);
     lgc_strings_leave(u);
 }

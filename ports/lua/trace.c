@@ -5,7 +5,8 @@
  * A value is two words that are stored one after the other, so any mixture of an old and a new one may be seen.  That is
  * harmless: what is reported is looked up before it is believed, the old value was shaded before it was overwritten, and the
  * new one is shaded or was reachable when the state was taken.  Sizes come from the heap, never from fields that belong to
- * another moment than the pointer beside them.
+ * another moment than the pointer beside them.  What the program may be writing is read by word_at and its kin alone: each is one
+ * access, and a race that is meant.
  */
 #define LUA_CORE
 #include "ports/lua/state.h"
@@ -15,11 +16,14 @@
 
 struct lgc_root lgc_states;
 
+HAL_NO_SANITIZE static void *word_at(const void *place) { return *(void *const volatile *)place; }
+HAL_NO_SANITIZE static lu_byte byte_at(const lu_byte *place) { return *(const volatile lu_byte *)place; }
+HAL_NO_SANITIZE static int int_at(const int *place) { return *(const volatile int *)place; }
+
 static void visit_value(const TValue *o, struct hgc_visitor *v)
 {
-    const volatile TValue *racy = o;
-    if (racy->tt_ & BIT_ISCOLLECTABLE)
-        hgc_visit(v, racy->value_.gc);
+    if (byte_at(&o->tt_) & BIT_ISCOLLECTABLE)
+        hgc_visit(v, word_at(&o->value_));
 }
 
 /* ---- tables ------------------------------------------------------------------------------------------------------ */
@@ -34,11 +38,10 @@ static void trace_values(void *start, size_t bytes, struct hgc_visitor *v)
 static void trace_nodes(void *start, size_t bytes, struct hgc_visitor *v)
 {
     for (Node *n = start, *end = n + bytes / sizeof *n; n < end; n++) {
-        const volatile struct NodeKey *racy = &n->u;
-        lu_byte key = racy->key_tt;
+        lu_byte key = byte_at(&n->u.key_tt);
         visit_value(gval(n), v);
-        if ((key & BIT_ISCOLLECTABLE) && (!isempty(gval(n)) || novariant(key) == LUA_TSTRING))
-            hgc_visit(v, racy->key_val.gc);
+        if ((key & BIT_ISCOLLECTABLE) && (novariant(byte_at(&n->u.tt_)) != LUA_TNIL || novariant(key) == LUA_TSTRING))
+            hgc_visit(v, word_at(&n->u.key_val));
     }
 }
 
@@ -55,12 +58,12 @@ size_t lgc_nodes(const Node *node)
 /* As Lua looks up a short string, but from a vector that may be one of a moment ago. */
 static const TValue *find_short(const Table *t, const TString *key)
 {
-    const Node *node = *(Node *const volatile *)&t->node;
+    const Node *node = word_at(&t->node);
     size_t n = lgc_nodes(node), i = n ? key->hash & (n - 1) : 0;
     for (size_t steps = 0; steps < n; steps++) {
-        const volatile struct NodeKey *at = &node[i].u;
-        int next = at->next;
-        if (at->key_tt == ctb(LUA_VSHRSTR) && at->key_val.gc == obj2gco(key))
+        const struct NodeKey *at = &node[i].u;
+        int next = int_at(&at->next);
+        if (byte_at(&at->key_tt) == ctb(LUA_VSHRSTR) && word_at(&at->key_val) == key)
             return gval(&node[i]);
         if (next == 0 || i + (size_t)next >= n)
             return NULL;
@@ -72,14 +75,14 @@ static const TValue *find_short(const Table *t, const TString *key)
 unsigned lgc_mode(const Table *t)
 {
     unsigned mode = 0;
-    const Table *mt = *(Table *const volatile *)&t->metatable;
-    const global_State *g = (global_State *)(uintptr_t)ld_rlx(&t->next);
+    const Table *mt = word_at(&t->metatable);
+    const global_State *g = word_at(&t->next);
     if (!mt || !g || !g->tmname[TM_MODE])
         return 0;
     const TValue *o = find_short(mt, g->tmname[TM_MODE]);
-    if (!o || novariant(((const volatile TValue *)o)->tt_) != LUA_TSTRING)
+    if (!o || novariant(byte_at(&o->tt_)) != LUA_TSTRING)
         return 0;
-    const TString *s = (const TString *)((const volatile TValue *)o)->value_.gc;
+    const TString *s = word_at(&o->value_);
     if (hgc_size(s) < sizeof(TString) || (s->tt != LUA_VSHRSTR && s->tt != LUA_VLNGSTR))
         return 0;                       /* half of another value */
     for (const char *c = getstr(s), *end = c + hgc_size(s) - offsetof(TString, contents); c < end && *c; c++)
@@ -91,19 +94,19 @@ unsigned lgc_mode(const Table *t)
  * its state is open. */
 static void trace_table(void *object, size_t size, struct hgc_visitor *v)
 {
-    Table *t = object, *mt = *(Table *volatile *)&t->metatable;
+    Table *t = object, *mt = word_at(&t->metatable);
     (void)size;
-    if (t->tt != LUA_VTABLE)
+    if (byte_at(&t->tt) != LUA_VTABLE)
         return;                         /* not made yet */
-    void *array = *(TValue *volatile *)&t->array, *node = *(Node *volatile *)&t->node;
+    void *array = word_at(&t->array), *node = word_at(&t->node);
     if (mt) {
         hgc_visit(v, mt);
-        hgc_visit(v, t->next);
+        hgc_visit(v, word_at(&t->next));
     }
     if (mt && lgc_mode(t)) {
         hgc_visit_weakly(v, array);
         hgc_visit_weakly(v, node);
-        lgc_weak_met(lgc_state_of((global_State *)(uintptr_t)t->next), t);
+        lgc_weak_met(lgc_state_of(word_at(&t->next)), t);
     } else {
         hgc_visit(v, array);
         hgc_visit(v, node);
@@ -116,9 +119,9 @@ static void trace_lua_closure(void *object, size_t size, struct hgc_visitor *v)
 {
     LClosure *c = object;
     size_t n = (size - offsetof(LClosure, upvals)) / sizeof c->upvals[0];
-    hgc_visit(v, *(Proto *volatile *)&c->p);
+    hgc_visit(v, word_at(&c->p));
     for (size_t i = 0; i < n && i < c->nupvalues; i++)
-        hgc_visit(v, *(UpVal *volatile *)&c->upvals[i]);
+        hgc_visit(v, word_at(&c->upvals[i]));
 }
 
 static void trace_c_closure(void *object, size_t size, struct hgc_visitor *v)
@@ -133,7 +136,7 @@ static void trace_c_closure(void *object, size_t size, struct hgc_visitor *v)
 static void trace_upvalue(void *object, size_t size, struct hgc_visitor *v)
 {
     UpVal *uv = object;
-    TValue *at = *(TValue *volatile *)&uv->v;
+    TValue *at = word_at(&uv->v);
     (void)size;
     if (!at)
         return;                         /* not made yet */
@@ -141,7 +144,7 @@ static void trace_upvalue(void *object, size_t size, struct hgc_visitor *v)
     if (at == &uv->u.value)
         return;
     hgc_visit(v, at);
-    hgc_visit(v, *(UpVal *volatile *)&uv->u.open.next);
+    hgc_visit(v, word_at(&uv->u.open.next));
     visit_value(at, v);
 }
 
@@ -149,21 +152,21 @@ static void trace_proto(void *object, size_t size, struct hgc_visitor *v)
 {
     Proto *p = object;
     (void)size;
-    hgc_visit(v, *(TString *volatile *)&p->source);
-    hgc_visit(v, *(TValue *volatile *)&p->k);
-    hgc_visit(v, *(Proto **volatile *)&p->p);
-    hgc_visit(v, *(Upvaldesc *volatile *)&p->upvalues);
-    hgc_visit(v, *(LocVar *volatile *)&p->locvars);
-    hgc_visit(v, *(Instruction *volatile *)&p->code);
-    hgc_visit(v, *(ls_byte *volatile *)&p->lineinfo);
-    hgc_visit(v, *(AbsLineInfo *volatile *)&p->abslineinfo);
+    hgc_visit(v, word_at(&p->source));
+    hgc_visit(v, word_at(&p->k));
+    hgc_visit(v, word_at(&p->p));
+    hgc_visit(v, word_at(&p->upvalues));
+    hgc_visit(v, word_at(&p->locvars));
+    hgc_visit(v, word_at(&p->code));
+    hgc_visit(v, word_at(&p->lineinfo));
+    hgc_visit(v, word_at(&p->abslineinfo));
 }
 
 static void trace_userdata(void *object, size_t size, struct hgc_visitor *v)
 {
     Udata *u = object;
     size_t n = (size - offsetof(Udata0, bindata)) / sizeof u->uv[0];
-    hgc_visit(v, *(Table *volatile *)&u->metatable);
+    hgc_visit(v, word_at(&u->metatable));
     for (size_t i = 0; i < n && i < u->nuvalue; i++)
         visit_value(&u->uv[i].uv, v);
 }
@@ -172,14 +175,14 @@ static void trace_userdata(void *object, size_t size, struct hgc_visitor *v)
 
 void lgc_visit_thread(lua_State *L, struct hgc_visitor *v, bool whole)
 {
-    StkId stack = *(StackValue *volatile *)&L->stack, top = *(StackValue *volatile *)&L->top;
+    StkId stack = word_at(&L->stack), top = word_at(&L->top);
     size_t room = lgc_room(stack, sizeof(StackValue)), n = room;
     if (!whole && top >= stack && (size_t)(top - stack) < room)
         n = (size_t)(top - stack);
     hgc_visit(v, stack);
-    hgc_visit(v, *(CallInfo *volatile *)&L->ci);
-    hgc_visit(v, *(CallInfo *volatile *)&L->base_ci.next);
-    hgc_visit(v, *(UpVal *volatile *)&L->openupval);
+    hgc_visit(v, word_at(&L->ci));
+    hgc_visit(v, word_at(&L->base_ci.next));
+    hgc_visit(v, word_at(&L->openupval));
     for (size_t i = 0; i < n; i++)
         visit_value(s2v(stack + i), v);
 }
@@ -204,15 +207,15 @@ void lgc_visit_state(struct lgc_state *u, struct hgc_visitor *v)
     for (int i = 0; i < TM_N; i++)
         hgc_visit(v, g->tmname[i]);
     for (int i = 0; i < LUA_NUMTAGS; i++)
-        hgc_visit(v, *(Table *volatile *)&g->mt[i]);
+        hgc_visit(v, word_at(&g->mt[i]));
     for (int i = 0; i < STRCACHE_N; i++)
         for (int j = 0; j < STRCACHE_M; j++)
-            hgc_visit(v, *(TString *volatile *)&g->strcache[i][j]);
+            hgc_visit(v, word_at(&g->strcache[i][j]));
     for (int i = 0; i < FRESH; i++)
-        hgc_visit(v, *(void *volatile *)&u->fresh[i]);
-    hgc_visit(v, *(GCObject **volatile *)&u->fixed.at);
-    hgc_visit(v, *(GCObject **volatile *)&u->fin.at);
-    hgc_visit(v, *(GCObject **volatile *)&u->due.at);
+        hgc_visit(v, word_at(&u->fresh[i]));
+    hgc_visit(v, word_at(&u->fixed.at));
+    hgc_visit(v, word_at(&u->fin.at));
+    hgc_visit(v, word_at(&u->due.at));
 }
 
 static void trace_state(void *object, size_t size, struct hgc_visitor *v)
@@ -235,7 +238,7 @@ void lgc_trace_stacks(struct hgc_stacks *s, const struct task *task, struct hgc_
         return;
     struct lgc_state *u = lgc_state_of(L->l_G);
     hgc_visit(v, u);
-    if (u->closed || u->owner != task)
+    if (u->closed || ld_rlx(&u->owner) != task)
         return;
     lgc_visit_thread(&u->lg.l.l, v, true);
     lgc_visit_thread(L, v, true);

@@ -50,7 +50,7 @@ void lgc_park(struct lgc_state *u)
 {
     HAL_MARK(HAL_MARK_SECTION(HAL_MARK_RUNTIME));
     st_rel(&u->parked, 1);              /* after all that is on its stacks */
-    hgc_let_run(u->owner, false);
+    hgc_let_run(task_self(), false);
     hgc_ask_again();
     hgc_wait_mark();
     st_rlx(&u->parked, 0);
@@ -59,17 +59,18 @@ void lgc_park(struct lgc_state *u)
 
 static bool has(const struct task *t, const struct lgc_state *u)
 {
-    return t == u->owner && t->gc_stacks && lgc_thread_of(t->gc_stacks)->l_G == &u->lg.g;
+    struct hgc_stacks *s = ld_acq(&t->gc_stacks);
+    return t == ld_rlx(&u->owner) && s && lgc_thread_of(s)->l_G == &u->lg.g;
 }
 
 /* In the stopped modes the owner runs on to its safepoint before it is kept off. */
 static void let_run(struct lgc_state *u, bool on)
 {
     hal_crit_t c = hal_crit_enter();
-    struct task *t = u->owner ? task_lock_slot(u->owner_slot) : NULL;
+    struct task *owner = ld_rlx(&u->owner), *t = owner ? task_lock_slot(ld_rlx(&u->owner_slot)) : NULL;
     if (t && has(t, u))
         hgc_let_run(t, on);
-    if (u->owner)
+    if (owner)
         task_unlock_slot();
     hal_crit_exit(c);
 }
@@ -82,7 +83,7 @@ static enum where where(struct lgc_state *u)
     if (ld_acq(&u->parked))
         return PARKED;
     hal_crit_t c = hal_crit_enter();
-    const struct task *t = task_lock_slot(u->owner_slot);
+    const struct task *t = task_lock_slot(ld_rlx(&u->owner_slot));
     enum where w = !t || !has(t, u) ? NOBODY : (ld_acq(&t->state) & TASK_STATE_MASK) == TASK_PARKED ? WAITS : RUNS;
     task_unlock_slot();
     hal_crit_exit(c);
@@ -114,7 +115,7 @@ static void take_by_force(struct lgc_state *u)
     if (u->current)
         lgc_visit_thread(u->current, &shader, true);
     u->current->gclist = u->lg.l.l.gclist = (GCObject *)(uintptr_t)hgc_cycle();
-    hgc_scan_stack(u->owner);
+    hgc_scan_stack(ld_rlx(&u->owner));
     st_rlx(&u->taken, hgc_cycle());
 }
 

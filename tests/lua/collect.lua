@@ -15,6 +15,9 @@ local big = {} for i = 1, 10000 do big[i] = { i } end
 local grown = cg("count") print(grown > base + 300) cg() print(cg("count") > base + 300)
 big = nil cg() print(cg("count") < base + 50)
 local s = ("x"):rep(1 << 20) print(cg("count") > base + 1000) s = nil cg() print(cg("count") < base + 50)
+-- the table of strings, which is no object, counts too: when it shrinks, what is left is not less than nothing
+local names = {} for i = 1, 100000 do names["name" .. i] = true end print(cg("count") > base + 5000)
+names = nil for i = 1, 10 do cg() print(cg("count") > 0) end
 -- step: ends a cycle after finitely many; a large one at once
 local n = 0 repeat n = n + 1 until cg("step", 0) or n > 1000000 print(n <= 1000000)
 n = 0 repeat n = n + 1 until cg("step", 20) or n > 100000 print(n <= 100000, cg("step", 1 << 20), type(cg("step")))

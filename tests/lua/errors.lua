@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- mem: 384M
+-- host: plain asan
 -- seconds: 180
 -- Errors: what messages say, what is thrown and caught, overflows, warnings.
 local function e(s) local f, m = load(s, "=text") if not f then return print("syntax", m) end print(pcall(f)) end

@@ -81,9 +81,9 @@ gc(function() local t = {} for i = 1, 20000 do t[i] = { i } end log[#log + 1] = 
 local called = 0
 for _, mode in ipairs { "incremental", "generational" } do
   collectgarbage(mode)
-  local before = called
-  for i = 1, 20000 do gc(function() called = called + 1 end, { i, {} }) end
-  print(mode, called > before) collectgarbage() print(called)
+  local before, n = called, 0
+  repeat n = n + 1 gc(function() called = called + 1 end, { n, {} }) until n >= 20000 and called > before
+  print(mode) collectgarbage() print(called - before == n)
 end
 collectgarbage("incremental")
 -- stopped: nothing is finalized by itself

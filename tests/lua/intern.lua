@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- host: plain asan
 -- Strings: one of each short one, however often it is made, dropped and made again.
 local keys, n = {}, 0
 for i = 1, 20000 do keys["key" .. i] = i end

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- mem: 24M
+-- host: plain asan
 -- seconds: 240
 -- verify: no
 -- Out of memory is an error like others: it is caught, and the program goes on.

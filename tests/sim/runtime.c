@@ -133,9 +133,11 @@ static NOINLINE struct element *pop(struct worker *w)
     struct element *p = w->values->at[w->top - 1];
     w->top--;
     check(p);
-    for (size_t i = 0; i < hgc_size(p) / sizeof *p; i++)
+    for (size_t i = 0, n = hgc_size(p) / sizeof *p; i < n; i++) {
+        __asm__ volatile("" : "+r"(i));         /* no address behind the end, which may be the next one's, lives through a call */
         if (p[i].to)
             check(p[i].to);
+    }
     return p;
 }
 
@@ -436,7 +438,12 @@ static NOINLINE void take_leave(struct worker *w)
 {
     for (struct element *p; (p = pop(w));)
         truth_drop(p->number);
-    truth_drop(check(w->weak->slots));
+    struct element *slots = w->weak->slots;
+    hgc_store_t s = hgc_store_begin();
+    st_rlx(&w->weak->slots, NULL);      /* a dead word may keep the table, and nobody looks after its vector any more */
+    hgc_touch(slots);
+    hgc_store_end(s);
+    truth_drop(check(slots));
     truth_drop(check(w->weak));
     truth_drop(check(w->values));
     w->weak = NULL;
