@@ -52,7 +52,7 @@ H := $(O)/host$(addprefix -,$(FAULT))
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out help clean distclean,$(goals))
 
-ifneq ($(filter run run-% test test-% debug lua bench-lua,$(goals)),)
+ifneq ($(filter run run-% test test-% debug lua hostile bench-lua,$(goals)),)
 ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
 $(shell tools/setup >&2)
 ifneq ($(.SHELLSTATUS),0)
@@ -329,7 +329,7 @@ include ports/lua/host.mk
 bootargs = $(if $(BOOTARGS),--bootargs '$(call quoted,$(BOOTARGS))')
 
 # ---- targets -------------------------------------------------------------------------------------------------------
-.PHONY: all lua bench-lua stops pace run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
+.PHONY: all lua hostile bench-lua stops pace run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
     compile_commands.json newlib FORCE
 .SECONDARY:
 
@@ -358,6 +358,12 @@ lua: $(B)/lua/$(LUA)/image/$(if $(SCRIPT),script,lua).elf
 	$(Q)tools/qemu-run --harts $(HARTS) --mem $(LUA_MEM) --stdin \
 	    $(if $(SCRIPT),--seconds $(SECONDS_MAX),--seconds 1e9 --bytes 1000000000000) \
 	    --bootargs '$(call quoted,$(BOOTARGS) -- $(or $(SCRIPT),-i) $(ARGS))' $<
+
+## runs the hostile Lua program at PERCENT=100 of its full size (hours), each cycle verified; SEED=n: another course
+PERCENT ?= 100
+hostile: $(B)/lua/hgc/image/tests.elf
+	$(Q)tools/qemu-run --harts $(HARTS) --mem 32M --seconds 1e6 \
+	    --bootargs '$(BOOTARGS) verify=1 -- tests/lua/long/hostile.lua $(PERCENT) $(SEED)' $<
 
 ## runs every test: checks, host units with sanitizers, images under QEMU; ends with "N passed, N failed"
 test: images $(lua_test_images) $(lua_host_programs) $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugin) $(S)/sim $(SL)/sim $(fuzz_programs)

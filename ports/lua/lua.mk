@@ -84,7 +84,7 @@ $(B)/lua/$(1)/image/$(2).elf: $(B)/lua/$(1)/image/$(2).o $(4) $(lua_objs_$(1)) $
 	    $$(filter %.o,$$^) $(link_libs) -o $$@
 endef
 lua_benches := $(sort $(wildcard bench/lua/*.lua))
-lua_tests := $(sort $(wildcard tests/lua/*.lua tests/lua/data/*)) $(lua_benches)
+lua_tests := $(sort $(wildcard tests/lua/*.lua tests/lua/long/*.lua tests/lua/data/*)) $(lua_benches)
 $(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),lua,)))
 $(foreach lua,stock hgc,$(eval $(call lua_image,$(lua),tests,$(lua_tests))))
 $(foreach lua,stock hgc,$(eval \

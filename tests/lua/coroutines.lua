@@ -106,3 +106,14 @@ for i = 1, 10 do
   c = nil
 end
 collectgarbage() local s = 0 for i = 1, 10 do s = s + shared[i]() end print(s)
+
+-- a function outlives the coroutine whose variable it uses, which stands in the middle
+local function outlived(n)
+  local co = coroutine.create(function() local x = { n } coroutine.yield(function() return x end) return x end)
+  return select(2, coroutine.resume(co))
+end
+local left = {}
+for i = 1, 50 do left[i] = outlived(i) end
+collectgarbage() collectgarbage()
+for i = 1, 50 do outlived(-i) end
+local sum = 0 for i = 1, 50 do sum = sum + left[i]()[1] end print(sum)

@@ -74,3 +74,10 @@ d.setmetatable(1, nil)
 d.setmetatable(print, { __index = { name = "function" } }) print(print.name, lines.name) d.setmetatable(print, nil)
 print(d.getmetatable("x").__index == string, d.getmetatable(1), d.getuservalue(1), d.getuservalue(io.stdout, 1),
     d.setuservalue(io.stdout, 1, 1), type(d.getregistry()), d.getregistry()[2] == _G)
+
+-- the metatable of a type is known to the state alone
+d.setmetatable(1, { __index = function(n, k) return k .. n end })
+collectgarbage() collectgarbage()
+for i = 1, 1000 do local t = { i, {} } end
+print((7).seven, (1.5).half)
+d.setmetatable(1, nil)

@@ -111,3 +111,10 @@ collectgarbage("incremental")
 -- removal while a traversal stands in a table that is cleared
 local n, w = 0, weak("k") for i = 1, 200 do w[{}] = i end
 for key in pairs(w) do w[key] = nil n = n + 1 if n % 50 == 0 then collectgarbage() end end print(n <= 200, count(w))
+
+-- strings are values, in the array part too
+local s = weak("v")
+for i = 1, 64 do s[i] = "array " .. i end
+collectgarbage() collectgarbage()
+local texts = 0 for i = 1, 64 do if s[i] == "array " .. i then texts = texts + 1 end end
+print(texts)
