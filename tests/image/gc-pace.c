@@ -321,30 +321,6 @@ static void in_task(void (*fn)(void *))
     hk_task_join(t, NULL);
 }
 
-/* What a large object owes beyond one allocation's instalment stays owed.  In a mark that steps drive, on one hart, nobody else
- * pays. */
-static void instalments(void *arg)
-{
-    (void)arg;
-    enum { LARGE = ARENA / 4, NEXT = 64 << 10 };
-    if (hk_harts() > 1)
-        return;
-    grow(LARGE);
-    hgc_collect(HGC_WAIT);
-    while (!hgc_marking())
-        hgc_step(1000, HGC_STEP_CYCLE | HGC_STEP_INSTRUCTIONS);
-    bool got = hgc_alloc(HGC_LEAF, LARGE) != NULL;
-    intptr_t owed = -task_self()->gc_balance;
-    got &= hgc_alloc(HGC_LEAF, NEXT) != NULL;
-    intptr_t left = -task_self()->gc_balance - NEXT;
-    hk_printf("# owed %d, then %d\n", (int)owed, (int)left);
-    ok(got && owed >= LARGE, "a large object is owed for");
-    ok(left < owed, "the next allocation pays for it");
-    ok(left > owed / 2, "but a part only: the rest stays owed");
-    hgc_collect(HGC_WAIT);
-    hgc_set(&root.list, NULL);
-}
-
 int app_main(void)
 {
     static const uint32_t map[1] = { HGC_MAP(struct node, next) };
@@ -366,7 +342,6 @@ int app_main(void)
     in_task(levels);
     in_task(thrash);
     in_task(sweeping);
-    in_task(instalments);
     hk_printf("# %u cycles, %u ms\n", (unsigned)stats().cycles, (unsigned)(hk_now() / MS));
     return tap_end();
 }
