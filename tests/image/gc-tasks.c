@@ -20,7 +20,7 @@ enum {
     CHILDREN = TASKS_STRESS ? 400 : 1200, FAULTS = 8,   /* of all parents together */
     CHAIN = 5,
     SENDERS = 8, RECEIVERS = 8, SENT = TASKS_STRESS ? 4000 : 16000,
-    ARENA = 4 << 20,
+    ARENA = 4 << 20, BALLAST = 4000,
 };
 #define MAGIC ((uintptr_t)0x7461736bu)
 #define NOINLINE __attribute__((noinline))
@@ -30,7 +30,7 @@ struct node {
     uintptr_t id;               /* (2 * number + 1) ^ MAGIC */
 };
 
-static struct { hgc_ref(struct hgc_chan) chan; } root;
+static struct { hgc_ref(struct hgc_chan) chan; hgc_ref(struct node) ballast; } root;
 static uint32_t wrong, failed, over, faults, born, marking;
 
 static void expect(bool good)
@@ -152,8 +152,20 @@ static void parent(void *arg)
     }
 }
 
+/* A list, so that a mark lasts longer than a worker's turn, and children are born in it on one hart, too. */
+static NOINLINE void load(void)
+{
+    for (uintptr_t i = 0; i < BALLAST; i++) {
+        struct node *p = fresh(0);
+        if (p)
+            hgc_set(&p->next, hgc_get(root.ballast));
+        hgc_set(&root.ballast, p);
+    }
+}
+
 static void births(void)
 {
+    load();
     struct task *t[PARENTS];
     bool good = true;
     parents = 2 * hk_harts() < PARENTS ? 2 * hk_harts() : PARENTS;
@@ -166,6 +178,7 @@ static void births(void)
     is(ld_rlx(&faults), FAULTS, "some of which died by a fault");
     ok(ld_rlx(&marking) > 0, "some while marking ran");
     is(ld_rlx(&wrong), 0, "arguments and results arrive whole");
+    hgc_set(&root.ballast, NULL);
 }
 
 /* A result that nobody has asked for yet, and an argument whose task does not get to run. */
