@@ -265,7 +265,7 @@ static bool goes_on(struct gc_hart *g)
     if (role == HGC_ROLE_FREE || (g->mode == WORKER_DEDICATED && !g->seat && role != HGC_ROLE_MARK))
         return false;                   /* its role has changed */
     if (!hart_resched_due())
-        return g->mode != WORKER_FRACTIONAL || hal_time_ns() - g->drain_from < TURN_NS || errand();
+        return g->mode != WORKER_FRACTIONAL || (ld_rlx(&gc.fraction) && hal_time_ns() - g->drain_from < TURN_NS) || errand();
     if (g->mode != WORKER_DEDICATED)
         return false;
     hart_shed();

@@ -163,10 +163,14 @@ static void rivals(void *arg)
 
 /* ---- a turn ------------------------------------------------------------------------------------------------------ */
 
-static void until(bool marking)
+/* A mark that shall last is driven by steps: no worker's turn falls into the operation, nor ends it. */
+static void until(bool marking, bool lasts)
 {
     while (hgc_marking() != marking)
-        hgc_collect(marking ? HGC_START : HGC_WAIT);
+        if (marking && lasts)
+            hgc_step(1, HGC_STEP_INSTRUCTIONS | HGC_STEP_CYCLE);
+        else
+            hgc_collect(marking ? HGC_START : HGC_WAIT);
 }
 
 /* Runs the operation with a deadline `turn` ticks ahead.  True: the interrupt came before its end. */
@@ -197,10 +201,11 @@ static unsigned first_turn;
 static void sweep(const struct sweep *s)
 {
     unsigned late = 0;
+    until(false, false);                /* the last sweep's mark may be one of steps */
     for (turn = first_turn; turn < LAST && late < AFTER; turn++) {
         rival = NOTHING;
         if (s->marking >= 0)
-            until(s->marking);
+            until(s->marking, s->rival == NOTHING);
         rival = s->rival;
         late = interrupted(s->operation) ? 0 : late + 1;
         if (came.pc > s->seq.start && came.pc < s->seq.end)
