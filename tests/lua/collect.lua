@@ -35,13 +35,13 @@ repeat until cg("step", 100)
 repeat until cg("step", 100)
 print(w[1], cg("isrunning"))
 cg("restart")
--- steady: what comes and goes does not grow
+-- steady: what comes and goes does not grow (a string whose table was locked as the sweep came stays for another cycle)
 cg() local before = cg("count")
-for i = 1, 60000 do local t = { {}, tostring(i), function() return i end } end cg() print(cg("count") < before + 50)
+for i = 1, 60000 do local t = { {}, tostring(i), function() return i end } end cg() cg() print(cg("count") < before + 50)
 for _, mode in ipairs { "generational", "incremental" } do
   cg(mode)
   for i = 1, 100 do local t = {} for j = 1, 1000 do t[j] = { j, tostring(j) } end end
-  cg()
+  cg() cg()
   print(mode, cg("count") < before + 100)
 end
 -- what is collected from inside: a coroutine, a finalizer, a metamethod, a message handler
