@@ -367,7 +367,8 @@ static void worker_main(void *arg)
     (void)arg;
     for (;;) {
         if (gc_is_on()) {
-            work();
+            if (work_any())             /* or who is ending the mark would find a drain each time he looks */
+                work();
             cycle_try_end();
             if (ld_rlx(&hal_hart(hk_hart())->kept_free))
                 worker_call();          /* nobody asks for this one again, and it may leave work, or an end that failed */
