@@ -645,8 +645,11 @@ static enum hgc_quiet keep_open(void)
     return ld_rlx(&kept_open) ? HGC_QUIET_LATER : HGC_QUIET;
 }
 
+/* Its stack has been scanned by then: hgc_weak_get has the object's address on it while it waits. */
 static NOINLINE bool read_held_up(unsigned *given)
 {
+    while (gc_is_on() && ld_rlx(&task_self()->gc_seen) != ld_rlx(&gc.cycle))
+        hk_yield();
     hal_crit_t c = hal_crit_enter();
     bool on = gc_is_on();
     uint32_t cycle = ld_rlx(&gc.cycle);
