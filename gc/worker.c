@@ -158,13 +158,13 @@ static bool errand(void)
     return ld_rlx(&gc.errands) && ld_rlx(&gc.claimed);
 }
 
-/* Has the fractional worker had more than `parts` eighths of its share of the hart's time since the mark began? */
-static bool over_share(const struct gc_hart *g, uint64_t now, unsigned parts)
+/* Has the fractional worker had more than its share of the hart's time since the mark began? */
+static bool over_share(const struct gc_hart *g, uint64_t now)
 {
     uint64_t used = g->mode_ns[WORKER_FRACTIONAL];
     if (g->mode == WORKER_FRACTIONAL)
         used += now - g->drain_from;
-    return used * SHARE * 8 > (now - g->cycle_ns) * ld_rlx(&gc.fraction) * parts;
+    return used * SHARE > (now - g->cycle_ns) * ld_rlx(&gc.fraction);
 }
 
 /* Does a hart that has nothing else to do mark, or is about to?  Then this one, which has, need not: an idle hart marks faster than
@@ -204,7 +204,7 @@ struct task *worker_pick(struct hart *h, bool idle)
     }
     if (ld_rlx(&g->role) == HGC_ROLE_MARK || errand())
         return g->worker;
-    bool wanted = (int32_t)ld_rlx(&gc.dedicated) > 0 || (ld_rlx(&gc.fraction) && !over_share(g, hal_time_ns(), 8));
+    bool wanted = (int32_t)ld_rlx(&gc.dedicated) > 0 || (ld_rlx(&gc.fraction) && !over_share(g, hal_time_ns()));
     return wanted && !others_idle() ? g->worker : NULL;
 }
 
@@ -226,7 +226,7 @@ static enum worker_mode take_mode(struct gc_hart *g, uint64_t now)
         return WORKER_DEDICATED;
     if (g->asked_idle)
         return WORKER_IDLE;
-    if (ld_rlx(&gc.fraction) && !over_share(g, now, 8))
+    if (ld_rlx(&gc.fraction) && !over_share(g, now))
         return WORKER_FRACTIONAL;
     return errand() ? WORKER_FRACTIONAL : WORKER_NONE;
 }
@@ -276,7 +276,9 @@ static bool goes_on(struct gc_hart *g)
 static void drain(struct gc_hart *g)
 {
     uintptr_t paid = hart_work(g);
-    if (g->mode == WORKER_IDLE)
+    bool idle = g->mode == WORKER_IDLE;
+    amo_add_rlx(&gc.idle_drains, idle);
+    if (idle)
         hart_gives_way();
     while (gc_is_on() && drain_piece()) {
         uintptr_t done = hart_work(g);
@@ -287,6 +289,7 @@ static void drain(struct gc_hart *g)
         if (!goes_on(g))
             break;
     }
+    amo_add_rlx(&gc.idle_drains, -(uint32_t)idle);
     assist_credit(hart_work(g) - paid);
 }
 
@@ -349,11 +352,7 @@ static void work(void)
     enum worker_mode mode = g->mode;
     if (mode != WORKER_NONE) {
         count_begin(mode);
-        if (mode == WORKER_IDLE)
-            amo_add_rlx(&gc.idle_drains, 1);
         drain(g);
-        if (mode == WORKER_IDLE)
-            amo_add_rlx(&gc.idle_drains, -1);
         count_end(mode);
         account(g, mode, hal_time_ns() - begin);
         if (mode == WORKER_FRACTIONAL)
