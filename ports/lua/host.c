@@ -66,7 +66,7 @@ _Noreturn void port_exit(int status)
 
 bool port_tmpname(char name[LUA_TMPNAMBUFSIZE])
 {
-    static const char pattern[] = P_tmpdir "/lua_XXXXXX";
+    static const char pattern[] = P_tmpdir "/lua_XXXXXX";       /* <stdio.h> has the folder, mkstemp fills in the Xs */
     _Static_assert(sizeof pattern <= LUA_TMPNAMBUFSIZE, "the folder's name is too long");
     memcpy(name, pattern, sizeof pattern);
     int fd = mkstemp(name);
