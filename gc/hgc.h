@@ -255,8 +255,9 @@ void hgc_store_end(hgc_store_t section);
 /* Keeps what the reference points to or into, in this cycle.  One past the end does not count: shade what lies before it.  NULL
  * and words that are no reference do no harm.  Between cycles it does nothing.  Task. */
 void hgc_shade(const void *reference);
-/* All references of an object are followed again in this cycle, after they were stored: one touch for many stores of a section.
- * `container`: points to or into it.  A large object is scanned from its beginning.  Between cycles it does nothing.  Task. */
+/* Keeps an object in this cycle, and has all its references followed again, after they were stored: one touch for many stores of a
+ * section.  `container`: points to or into it.  A large object is scanned from its beginning.  Between cycles it does nothing.
+ * Task. */
 void hgc_touch(const void *container);
 
 /* ---- for runtimes with stacks and tables of their own ------------------------------------------------------------- */

@@ -138,9 +138,11 @@ void mark_word(uintptr_t word)
 void mark_again(uintptr_t p)
 {
     struct object o;
-    if (!find_object(p, &o) || is_leaf(o.block->kind))
+    if (!find_object(p, &o))
         return;
     mark_reference(p);
+    if (is_leaf(o.block->kind))
+        return;
     if (ld_rlx(&o.block->state) == BLOCK_SMALL)
         /* [L-touch.rel, L-weakly.rel] */
         amo_and_rel(&o.block->scan[o.cell / WORD_BITS], ~((uintptr_t)1 << (o.cell % WORD_BITS)));

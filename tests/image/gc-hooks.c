@@ -68,6 +68,7 @@ static uint32_t begun, quiets, ends, emptied;
 static uint32_t quiet_later, end_later; /* atomic: how often they shall answer so */
 static void *secret;                    /* atomic; no root: quiet shades it once a cycle */
 static uint32_t touches;                /* atomic: quiet touches the weak vector once a cycle */
+static uint32_t touches_leaf;           /* atomic: and what slot 4 of it refers to */
 static bool done, marked_nothing, phase_off;
 
 static void begin(void)
@@ -90,12 +91,14 @@ static enum hgc_quiet quiet(void)
     quiets++;
     if (takes_one(&quiet_later))
         return HGC_QUIET_LATER;
-    if (done || (!ld_rlx(&secret) && !ld_rlx(&touches)))
+    if (done || (!ld_rlx(&secret) && !ld_rlx(&touches) && !ld_rlx(&touches_leaf)))
         return HGC_QUIET;
     done = true;
     hgc_shade(ld_rlx(&secret));
     if (ld_rlx(&touches))
         hgc_touch(hgc_get(hgc_get(root.weak[0])->refs));
+    if (ld_rlx(&touches_leaf))
+        hgc_touch(*slot(4));
     return HGC_QUIET_MORE;
 }
 
@@ -264,6 +267,7 @@ static void fill_weak(void *arg)
     (void)arg;
     for (unsigned k = 0; k < 4; k++)
         store(slot(k), pair());
+    store(slot(4), hgc_alloc(HGC_LEAF, sizeof(struct node)));
     store(holder(0), *slot(1));
     st_rlx(&secret, *slot(2));
 }
@@ -282,7 +286,10 @@ static __attribute__((noinline)) void weakly(void)
 {
     in_task(fill_weak, NULL);
     uint32_t emptied_before = emptied;
+    st_rlx(&touches_leaf, 1);
     collect();
+    st_rlx(&touches_leaf, 0);
+    ok(is_there(4), "what has no references is kept by a touch");
     ok(!is_there(0), "what a weak vector alone refers to is gone");
     ok(is_there(1), "what a holder keeps is in the vector still");
     ok(is_there(2), "and what quiet has shaded");
@@ -295,7 +302,7 @@ static __attribute__((noinline)) void weakly(void)
     ok(is_there(2), "a vector that was touched keeps what it refers to");
     st_rlx(&touches, 0);
     collect();
-    ok(!is_there(2), "in that cycle only");
+    ok(!is_there(2) && !is_there(4), "in that cycle only");
     ok(is_there(1), "the holder keeps its own");
     store(holder(0), NULL);
 }
