@@ -40,7 +40,7 @@ struct worker_shares worker_shares(unsigned harts, unsigned given, unsigned kept
         dedicated--;
     if (dedicated >= others)
         return (struct worker_shares){others, 0};
-    return (struct worker_shares){dedicated, exact ? 0 : (wanted * (SHARE / 4) - dedicated * SHARE) / others};
+    return (struct worker_shares){dedicated, exact ? 0 : (wanted * (SHARE / 4) - dedicated * SHARE) / (others - dedicated)};
 }
 
 static enum hgc_role role_of(unsigned hart)

@@ -7,7 +7,7 @@
 #include "sim.h"
 #include "workload.h"
 
-enum { NODE = HGC_KIND_FIRST, NODES = 1600, LISTS = 32, CYCLES = 50, ARENA = 160 * 1024 };
+enum { NODE = HGC_KIND_FIRST, NODES = 3200, LISTS = 32, CYCLES = 50, ARENA = 320 * 1024 };
 
 struct node { hgc_ref(struct node) next; };
 

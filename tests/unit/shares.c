@@ -24,7 +24,7 @@ static void without_roles(void **state)
     is(worker_shares(3, 0, 0), 0, 256);
     is(worker_shares(4, 0, 0), 1, 0);
     is(worker_shares(5, 0, 0), 1, 0);
-    is(worker_shares(6, 0, 0), 1, 85);
+    is(worker_shares(6, 0, 0), 1, 102);    /* of each of the other five */
     is(worker_shares(8, 0, 0), 2, 0);
 }
 
@@ -49,7 +49,8 @@ static void a_quarter(void **state)
         for (unsigned given = 0; given <= n; given++)
             for (unsigned kept_free = 0; kept_free + given <= n; kept_free++) {
                 struct worker_shares s = worker_shares(n, given, kept_free);
-                unsigned others = n - given - kept_free, all = (given + s.dedicated) * SHARE + s.fraction * others;
+                unsigned others = n - given - kept_free, rest = others - s.dedicated;
+                unsigned all = (given + s.dedicated) * SHARE + s.fraction * rest;
                 unsigned wanted = n * SHARE / 4, most = (given + others) * SHARE;
                 assert_true(s.dedicated <= others && s.fraction <= SHARE);
                 if (given * SHARE >= wanted)
@@ -57,7 +58,7 @@ static void a_quarter(void **state)
                 else if (most <= wanted)
                     assert_true(all == most || (all >= most * 7 / 10 && all <= most));
                 else if (s.fraction)
-                    assert_true(all <= wanted && all + others >= wanted);
+                    assert_true(all <= wanted && all + rest >= wanted);
                 else
                     assert_true(all >= wanted * 7 / 10 && all <= wanted * 13 / 10);
             }
