@@ -14,7 +14,7 @@
  *
  * What holds (tests/models/assist.pml; checked in the stop that ends a mark, where nobody is between two steps):
  *   - while nobody gives credit, the pool is empty or nobody waits;
- *   - what workers have done is given once: what came into the pool is there, or was taken out;
+ *   - what came into the pool, in advance or because workers have done it, is there, or was taken out;
  *   - nobody pays more than it owes.
  */
 #include "gc/gc_internal.h"
@@ -31,6 +31,7 @@ static struct payee *first, *last;      /* lock; first is atomic for peeking */
 static uintptr_t pool;                  /* atomic: work done by workers that nobody has taken yet */
 static uintptr_t given, taken;          /* atomic: into the pool and out of it, since the mark began */
 
+enum { ADVANCE = 4 };   /* a quarter of what the last mark had to do */
 enum { BATCH = 4 };     /* waiters that are paid in one critical section */
 enum { LEAST = 4 * 1024, MOST = 16 * 1024 };        /* work: bounds of what one allocation is asked for at most */
 
@@ -137,10 +138,14 @@ void assist_end(void)
     }
 }
 
+/* World stopped.  The pool begins with a part of what the workers are going to do, or the first tasks to allocate would mark what
+ * workers would have marked in time, and the mark would end long before the heap is full.  If the workers do not come, the ratio
+ * rises with what is left. */
 void assist_begin(void)
 {
-    st_rlx(&pool, 0);
-    st_rlx(&given, 0);
+    uintptr_t advance = (uintptr_t)(gc.pacer.work / ADVANCE);
+    st_rlx(&pool, advance);
+    st_rlx(&given, advance);
     st_rlx(&taken, 0);
 }
 
