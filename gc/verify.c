@@ -428,6 +428,21 @@ static bool search_heap(void)
     return false;
 }
 
+static void say(const char *line)
+{
+    hk_printf("  %s\n", line);
+}
+
+/* For who looks for the function that left the word there: the words around it, return addresses among them, and where the task
+ * stands. */
+HAL_NO_SANITIZE static void describe_task(const struct task *t, uintptr_t where)
+{
+    enum { BELOW = 4, ABOVE = 12 };
+    for (uintptr_t p = where - BELOW * WORD; where >= t->stack_lo && p < where + ABOVE * WORD && p < t->stack_hi; p += WORD)
+        hk_printf("  %p: %p\n", (void *)p, *(void *volatile *)p);
+    hal_ctx_dump(&t->ctx, t->stack_hi, say);
+}
+
 static bool search_roots(void)
 {
     each_task(search_task);
@@ -439,6 +454,7 @@ static bool search_roots(void)
         bool on_stack = search.where >= search.task->stack_lo;
         hk_printf("  from %s of task %s, %s %p, which holds %p\n", on_stack ? "the stack" : "a register",
                   search.task->name, on_stack ? "at" : "number", (void *)search.where, (void *)search.word);
+        describe_task(search.task, search.where);
         return true;
     }
     for (unsigned i = 0; i < gc.nroots; i++)

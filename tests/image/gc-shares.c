@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* harts: 1 2 4 8 */
+/* seconds: 60 */
+/* qemu: -icount shift=4,sleep=off */
+/*
+ * Whose time marking takes.  On one hart that is busy a quarter of it, in turns that a program hardly notices; where other
+ * harts have nothing to do, nothing of a busy one's.  QEMU counts instructions here, so a time is a number of them.
+ */
+#include "gc/gc_internal.h"
+#include "tap.h"
+
+enum { NODE = HGC_KIND_FIRST, NODES = 30000, LISTS = 16, ARENA = 8 << 20, CYCLES = 8, HARTS = 8, TURN_NS = 400000 };
+
+struct node { hgc_ref(struct node) next; uintptr_t fill[6]; };
+
+static hgc_ref(struct node) list[LISTS];
+static uint32_t over;                   /* atomic */
+static uint32_t longest_us;             /* atomic: between two turns of a task's loop in a mark */
+
+static bool build(void)
+{
+    for (unsigned i = 0; i < NODES; i++) {
+        struct node *p = hgc_new(NODE, sizeof(*p));
+        if (!p)
+            return false;
+        hgc_set(&p->next, hgc_get(list[i % LISTS]));
+        hgc_set(&list[i % LISTS], p);
+    }
+    return true;
+}
+
+static void busy(void *arg)
+{
+    uint64_t last = hk_now();
+    (void)arg;
+    while (!ld_rlx(&over)) {
+        bool marking = hgc_marking();
+        for (unsigned i = 0; i < 500; i++)
+            __asm__ volatile("");
+        uint64_t now = hk_now();
+        uint32_t us = (uint32_t)((now - last) / 1000);
+        if (marking && us > ld_rlx(&longest_us))
+            st_rlx(&longest_us, us);
+        last = now;
+    }
+}
+
+static uint64_t workers_us(unsigned from, unsigned to)
+{
+    uint64_t us = 0;
+    for (unsigned i = from; i < to; i++) {
+        const struct gc_hart *g = gc_of(hal_hart(i));
+        us += ld_rlx(&g->mode_us[WORKER_DEDICATED]) + ld_rlx(&g->mode_us[WORKER_FRACTIONAL]) + ld_rlx(&g->mode_us[WORKER_IDLE]);
+    }
+    return us;
+}
+
+/* QEMU lets the harts take turns, which end at the next timer of any hart: one hart's timer alone would take its own turns away. */
+static struct hk_timer turn[HARTS];
+
+static void turn_over(void *arg)
+{
+    hk_timer_start(arg, hk_now() + TURN_NS, turn_over, arg);
+}
+
+static void start_turn(void *arg)
+{
+    struct hk_timer *t = arg;
+    hk_timer_start(t, hk_now() + TURN_NS / HARTS * (unsigned)(t - turn) + TURN_NS, turn_over, t);
+}
+
+static void start_turns(void)
+{
+    for (unsigned i = 0; i < hk_harts(); i++) {
+        struct task *t;
+        hk_task_create(&t, &(struct hk_task_config){.hart_plus_1 = (int)i + 1}, start_turn, &turn[i]);
+        hk_task_join(t, NULL);
+    }
+}
+
+static struct task *start_busy(void)
+{
+    struct task *t;
+    st_rlx(&over, 0);
+    hk_task_create(&t, &(struct hk_task_config){.hart_plus_1 = 1}, busy, NULL);
+    return t;
+}
+
+/* The time that marking lasted, in microseconds. */
+static uint64_t cycles(void)
+{
+    struct hgc_stats before, after;
+    hk_sleep(1000000);
+    st_rlx(&longest_us, 0);
+    hgc_stats(&before);
+    for (unsigned i = 0; i < CYCLES; i++)
+        hgc_collect(HGC_WAIT);
+    hgc_stats(&after);
+    st_rlx(&over, 1);
+    return (after.mark_wall_ns - before.mark_wall_ns) / 1000;
+}
+
+/* What busy tasks on more harts leave of their time to workers is a matter of virtual time: the simulator's `quarter`. */
+static void all_busy(void)
+{
+    struct task *t = start_busy();
+    uint64_t before = workers_us(0, 1), wall = cycles();
+    uint32_t permille = (uint32_t)((workers_us(0, 1) - before) * 1000 / wall);
+    hk_task_join(t, NULL);
+    hk_printf("# a worker had %u/1000 of the time, the task waited %u us at most\n", permille, longest_us);
+    ok(permille >= 220 && permille <= 280, "the worker has a quarter of the time");
+    ok(longest_us < 300, "in short turns");
+}
+
+static void one_busy(void)
+{
+    start_turns();
+    struct task *t = start_busy();
+    uint64_t own = workers_us(0, 1), others = workers_us(1, hk_harts());
+    cycles();
+    own = workers_us(0, 1) - own;
+    others = workers_us(1, hk_harts()) - others;
+    hk_task_join(t, NULL);
+    hk_printf("# one hart busy: its worker had %u us, the others' %u us\n", (unsigned)own, (unsigned)others);
+    ok(own * 10 < others, "hardly a worker runs where a task is busy and other harts are not");
+    ok(others > 0, "those mark");
+}
+
+int app_main(void)
+{
+    static const uint32_t first[1] = {1};
+    static const struct hgc_kind node = {.name = "node", .words = 8, .map = first};
+    struct hgc_config config = {.base = hk_mem_alloc(ARENA), .size = ARENA, .no_auto = true, .period_ns = HGC_PERIOD_OFF};
+    ok(hgc_init(&config) == HGC_OK && hgc_kind(NODE, &node) == HGC_OK && hgc_root_add(list, sizeof list) == HGC_OK, "the heap starts");
+    ok(build(), "with something to mark");
+    if (hk_harts() == 1)
+        all_busy();
+    else
+        one_busy();
+    return tap_end();
+}
