@@ -113,14 +113,28 @@ static bool is_known_only(uintptr_t p)
     return find_object(p, &o) && !is_marked(&o) && gc_kinds[o.block->kind].k.release;
 }
 
-static void reach_stack(void *arg, uintptr_t word, uintptr_t where)
+/* A compiler that sets the lowest byte of a register leaves the rest of what was in it: an address in another object, perhaps.  Into
+ * text such an address is a reference, but into words it is none. */
+static bool is_patched(uintptr_t p)
 {
     struct object o;
+    return p % WORD && find_object(p, &o) && !is_leaf(o.block->kind);
+}
+
+/* Of words that a mark need not have followed: they appear after the stack's scan. */
+static bool is_no_reference(uintptr_t word)
+{
+    struct object o;
+    if (find_object(word, &o) && is_marked(&o))
+        return false;
+    return is_block_start(word) || is_run_end(word) || is_known_only(word) || is_known_only(word - 1) || is_patched(word);
+}
+
+static void reach_stack(void *arg, uintptr_t word, uintptr_t where)
+{
     (void)arg, (void)where;
-    bool marked = find_object(word, &o) && is_marked(&o);
-    if (!marked && (is_block_start(word) || is_run_end(word) || is_known_only(word) || is_known_only(word - 1)))
-        return;
-    reach_word(word);
+    if (!is_no_reference(word))
+        reach_word(word);
 }
 
 static void visit_precise(struct hgc_visitor *v, void *p)
@@ -378,7 +392,7 @@ static void search_visit_word(struct hgc_visitor *v, void *p)
 
 static void search_stack_word(void *arg, uintptr_t word, uintptr_t where)
 {
-    if (!search.found && is_target(word)) {
+    if (!search.found && is_target(word) && !is_no_reference(word)) {
         search.found = true;
         search.task = arg;
         search.where = where;

@@ -122,7 +122,7 @@ static void one_busy(void)
     others = workers_us(1, hk_harts()) - others;
     hk_task_join(t, NULL);
     hk_printf("# one hart busy: its worker had %u us, the others' %u us\n", (unsigned)own, (unsigned)others);
-    ok(own * 10 < others, "hardly a worker runs where a task is busy and other harts are not");
+    ok(own * 50 < others, "hardly a worker runs where a task is busy and other harts are not");
     ok(others > 0, "those mark");
 }
 
