@@ -5,7 +5,7 @@
  *
  * A task's balance falls by what it takes in runs and large objects, and each byte is worth so much marking.  A task in debt
  * first takes what the workers have put into the pool, then marks as much as it owes, and if there is nothing to mark at the
- * moment it waits in a queue for the workers to pay.
+ * moment it stays in debt, or, once the heap has reached its goal, waits in a queue for the workers to pay.
  *
  * No wake-up is lost: who pays adds to the pool, then a full fence, then looks at the queue; who waits queues itself, then a
  * full fence, then looks at the pool.  Whoever sees both, under the lock, pays from the one to the other.  A mark that ends
@@ -14,7 +14,7 @@
  *
  * What holds (tests/models/assist.pml; checked in the stop that ends a mark, where nobody is between two steps):
  *   - while nobody gives credit, the pool is empty or nobody waits;
- *   - what came into the pool, in advance or because workers have done it, is there, or was taken out;
+ *   - what workers have done is given once: what came into the pool is there, or was taken out;
  *   - nobody pays more than it owes.
  */
 #include "gc/gc_internal.h"
@@ -31,9 +31,8 @@ static struct payee *first, *last;      /* lock; first is atomic for peeking */
 static uintptr_t pool;                  /* atomic: work done by workers that nobody has taken yet */
 static uintptr_t given, taken;          /* atomic: into the pool and out of it, since the mark began */
 
-enum { ADVANCE = 4 };   /* a quarter of what the last mark had to do */
 enum { BATCH = 4 };     /* waiters that are paid in one critical section */
-enum { LEAST = 4 * 1024, MOST = 16 * 1024 };        /* work: bounds of what one allocation is asked for at most */
+enum { LEAST = 4 * 1024, MOST = 8 * 1024, MOST_LATE = 16 * 1024 };      /* work: bounds of what one allocation is asked for at most */
 
 /* ---- the queue --------------------------------------------------------------------------------------------------- */
 
@@ -106,6 +105,7 @@ static void wait_for_pay(uintptr_t work)
     hal_crit_t c = spin_lock_crit(&lock);
     bool on = gc_is_on() && !ld_rlx(&gc.later);
     if (on) {
+        hk_assert(gc_is_on());
         queue_up(&p);
         fence_full();                   /* partner: assist_credit [L-sleep.hart] */
         pay_some();
@@ -138,14 +138,10 @@ void assist_end(void)
     }
 }
 
-/* World stopped.  The pool begins with a part of what the workers are going to do, or the first tasks to allocate would mark what
- * workers would have marked in time, and the mark would end long before the heap is full.  If the workers do not come, the ratio
- * rises with what is left. */
 void assist_begin(void)
 {
-    uintptr_t advance = (uintptr_t)(gc.pacer.work / ADVANCE);
-    st_rlx(&pool, advance);
-    st_rlx(&given, advance);
+    st_rlx(&pool, 0);
+    st_rlx(&given, 0);
     st_rlx(&taken, 0);
 }
 
@@ -208,17 +204,32 @@ static uintptr_t mark_for(uintptr_t work, bool *dry)
     return done;
 }
 
-/* Marks so much, or waits until others have.  What it did more than that is credit. */
+static bool beyond_goal(void)
+{
+    return ld_rlx(&gc.used) >= ld_rlx(&gc.goal);
+}
+
+static intptr_t bytes_for(uintptr_t work, uint32_t ratio)
+{
+    return (intptr_t)(((uint64_t)work << PACER_SHIFT) / ratio);
+}
+
+/* Marks so much.  What it did more than that is credit.  If there is nothing to mark at the moment it stays in debt while the heap
+ * has room, and waits until others have marked if not. */
 static void work_off(struct task *t, uintptr_t work, uint32_t ratio)
 {
     while (work && gc_is_on()) {
         bool dry;
         uintptr_t done = mark_for(work, &dry);
         if (done >= work) {
-            t->gc_balance += (intptr_t)(((uint64_t)(done - work) << PACER_SHIFT) / ratio);
+            t->gc_balance += bytes_for(done - work, ratio);
             return;
         }
         work -= done;
+        if (dry && !beyond_goal()) {
+            t->gc_balance -= bytes_for(work, ratio);
+            return;
+        }
         if (dry) {
             uint32_t since = pace_wait_begin();
             wait_for_pay(work);
@@ -228,12 +239,13 @@ static void work_off(struct task *t, uintptr_t work, uint32_t ratio)
     }
 }
 
-/* What two blocks cost, so that a debt never lasts, and no pause is longer for the size of an object or the nearness of the goal.
- * What that lets the heap grow above its goal ends at the limit, where allocations wait for the mark. */
+/* What two blocks cost, so that a debt never lasts, and no pause is longer for the size of an object.  Who has nobody that marks
+ * beside it pays more at a time, and so do all once the heap has outgrown its goal. */
 static uintptr_t instalment(uint32_t ratio)
 {
     uintptr_t two = (uintptr_t)pacer_scale(2 * HGC_BLOCK, ratio, 1u << PACER_SHIFT);
-    return two < LEAST ? LEAST : two < MOST ? two : MOST;
+    uintptr_t most = hal_hart_count() == 1 || beyond_goal() ? MOST_LATE : MOST;
+    return two < LEAST ? LEAST : two < most ? two : most;
 }
 
 void assist(void)
@@ -247,7 +259,7 @@ void assist(void)
     work -= work ? take_from_pool(work) : 0;
     uintptr_t most = instalment(ratio);
     if (work > most) {                  /* what a large object owes is paid by the allocations after it, too */
-        t->gc_balance = -(intptr_t)(((uint64_t)(work - most) << PACER_SHIFT) / ratio);
+        t->gc_balance = -bytes_for(work - most, ratio);
         work = most;
     }
     work_off(t, work, ratio);

@@ -264,7 +264,7 @@ struct run {
 #define HGC_RUNS_HELD 64                /* runs that a hart holds at most */
 #endif
 #ifndef HGC_SLICE
-#define HGC_SLICE (32 * 1024)           /* bytes of a large object that a worker scans at a time */
+#define HGC_SLICE (8 * 1024)            /* bytes of a large object that a worker scans at a time */
 #endif
 enum { QUEUE_SIZE = HGC_QUEUE_SIZE, RUNS_HELD = HGC_RUNS_HELD };
 _Static_assert((QUEUE_SIZE & (QUEUE_SIZE - 1)) == 0, "HGC_QUEUE_SIZE: the indices of a queue wrap, so a power of two");
@@ -690,7 +690,7 @@ bool sweep_done(void);
  *                   collector, off its hart: the program's rate, the trigger's lower bound and the limiter live on them.
  *                   Neither is in the workers' times.
  */
-enum { PACE_PERCENT = 100, PACE_PERCENT_MAX = 10000, SWEEP_PIECE = 8, SWEEP_PIECES = 4 };
+enum { PACE_PERCENT = 100, PACE_PERCENT_MAX = 10000, SWEEP_PIECE = 2, SWEEP_PIECES = 4 };
 static inline uint32_t pace_ratio(void) { return ld_rlx(&gc.assist_ratio); }
 static inline bool pace_limiting(void) { return ld_rlx(&gc.limiting) != 0; }
 static inline bool pace_period_ok(uint64_t ns)

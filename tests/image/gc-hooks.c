@@ -5,7 +5,7 @@
  * What hgc.h has for runtimes, one thing at a time: kinds and what is wrong with them, the hooks and when they are called, weak
  * vectors, release, stacks that are looked at alone.  Each cycle is one that the test begins, and is verified.
  */
-#include "gc/hgc.h"
+#include "gc/gc_internal.h"
 #include "gc/stacks.h"
 #include "kernel/string.h"
 #include "tap.h"
@@ -204,7 +204,7 @@ static __attribute__((noinline)) void arrays(void)
     in_task(make_array, (void *)LARGE);
     hgc_collect(HGC_WAIT);
     is(elements, LARGE, "each element of a large array is visited once");
-    ok(pieces >= 3 && pieces < 100 && piece_max < 32 * 1024 + EACH, "in pieces of whole elements");
+    ok(pieces >= 3 && pieces < 100 && piece_max < HGC_SLICE + EACH, "in pieces of whole elements");
     elements = pieces = 0;
     in_task(make_array, (void *)SMALL);
     hgc_collect(HGC_WAIT);
