@@ -307,7 +307,7 @@ $(S)/%.o: %.c $(S)/flags
 	$(Q)$(call sim_cc,$<) -c $< -o $@
 $(S)/sim: $(call obj,$(S),$(src_sim))
 	$(call say,LD,$@)
-	$(Q)$(HOSTCC) -no-pie $^ -o $@
+	$(Q)$(HOSTCC) -no-pie -Wl,-z,now $^ -o $@
 
 # ---- the instruction counter ---------------------------------------------------------------------------------------
 plugin := $(O)/plugin/hartcount.so
@@ -395,7 +395,7 @@ mutants: $(S)/sim
 sim-mutant: $(S)/sim
 	$(Q)mkdir -p $(dir $(OUT)) && $(filter-out -Werror,$(call sim_cc,$(FILE))) -MF $(OUT).d -iquote $(dir $(FILE)) \
 	    -c $(SRC) -o $(OUT).o && \
-	    $(HOSTCC) -no-pie $(filter-out $(S)/$(FILE:.c=.o),$(call obj,$(S),$(src_sim))) $(OUT).o -o $(OUT)
+	    $(HOSTCC) -no-pie -Wl,-z,now $(filter-out $(S)/$(FILE:.c=.o),$(call obj,$(S),$(src_sim))) $(OUT).o -o $(OUT)
 
 ## builds every image: applications, tests, benchmarks
 images: $(elf_apps) $(elf_images) $(elf_benches)

@@ -155,6 +155,8 @@ static void acquired(struct sim_hart *h, uintptr_t p, enum sim_order order, uint
     saw(h, p, at);
     if (sim->cfg.race)
         race_join((order & SIM_ACQ) || sim_is_address(value) ? &h->clock : &h->unfenced, race_message(p));
+    if (sim->cfg.race && (order & SIM_ACQ))
+        race_join(&h->fenced, race_message(p));     /* all later stores come after what was read, wherever that was written */
     if (((order & SIM_ACQ) || sim_is_address(value)) && at > h->load_floor)
         h->load_floor = at;
 }
@@ -185,6 +187,7 @@ out:
     if (order & SIM_ACQ) {                  /* a load and fence r,rw: all earlier loads stay before what comes */
         sim_depends();
         race_join(&h->clock, &h->unfenced);
+        race_join(&h->fenced, &h->unfenced);
     }
     sim_event(order & SIM_ACQ ? "ld.acq" : "ld", p, value, pc);
     return value;
@@ -302,6 +305,8 @@ void sim_fence(enum sim_fence kind)
     }
     if (kind != SIM_FENCE_WW && kind != SIM_FENCE_REL)
         race_join(&h->clock, &h->unfenced);
+    if (kind == SIM_FENCE_ACQ)
+        race_join(&h->fenced, &h->unfenced);
     if (before_writes) {
         h->fenced = h->clock;
         race_tick(h);

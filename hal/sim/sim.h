@@ -20,7 +20,6 @@ struct sim_config {
     unsigned harts;             /* 1 to 4 */
     bool weak;                  /* stores late and out of order, loads early: memory.c */
     bool race;                  /* the race detector: race.c */
-    bool trace;                 /* keep the events of the schedule, for sim_print */
     uint64_t steps_max;         /* more is a failure: no progress */
     void (*stored)(uintptr_t p);        /* called at each atomic store outside of critical sections and restartable
                                            sequences; may be NULL */
@@ -42,7 +41,7 @@ struct sim_result {
 /* Once, first. */
 void sim_init(void);
 void sim_run(const struct sim_config *config, struct sim_result *result);
-/* Prints the last `n` events of the schedule that has just run, with `trace`, one a line: step, hart, what, address, value, pc. */
+/* Prints the last `n` events of the schedule that has just run, one a line: step, hart, what, address, value, pc. */
 void sim_print(unsigned n);
 
 /* What it wrote to its console. */

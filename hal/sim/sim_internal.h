@@ -131,12 +131,7 @@ void race_join(struct sim_clock *to, const struct sim_clock *from);
 void race_tick(struct sim_hart *h);
 
 /* ---- trace.c ---- */
-void sim_trace(const char *what, uintptr_t addr, uint64_t value, uintptr_t pc);
-static inline void sim_event(const char *what, uintptr_t addr, uint64_t value, uintptr_t pc)
-{
-    if (sim->cfg.trace)
-        sim_trace(what, addr, value, pc);
-}
+void sim_event(const char *what, uintptr_t addr, uint64_t value, uintptr_t pc);
 
 static inline uint64_t sim_random(void)
 {

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What has happened, where cfg.trace asks for it: a ring of events, printed after a failure. */
+/*
+ * What has happened: a ring of events, printed after a failure.  It is kept in each run.  Events are recorded on the stacks of the
+ * tasks, and what a call leaves there a collector may come across: a run that records is another one than a run that does not.
+ */
 #include <stdio.h>
 
 #include "sim_internal.h"
 
-void sim_trace(const char *what, uintptr_t addr, uint64_t value, uintptr_t pc)
+void sim_event(const char *what, uintptr_t addr, uint64_t value, uintptr_t pc)
 {
     struct sim_event *e = &sim->events[sim->nevents++ % SIM_EVENTS];
     *e = (struct sim_event){(uint32_t)sim->result->steps, (uint8_t)sim->cur->index, what, addr, value, pc};

@@ -19,7 +19,7 @@ $(sim_lua_core:%=$(SL)/lua/%.o): $(SL)/lua/%.o: $(L)/hgc/links $(SL)/flags
 	$(Q)$(HOSTCC) $(filter-out $(warn),$(sim_lua_cflags)) -c $(L)/hgc/$*.c -o $@
 $(SL)/sim: $(call obj,$(SL),$(src_sim) $(sim_lua_own:%=ports/lua/%.c) tests/sim/lua/states.c) $(sim_lua_core:%=$(SL)/lua/%.o)
 	$(call say,LD,$@)
-	$(Q)$(HOSTCC) -no-pie $(lua_ldflags_hgc) $^ -lm -o $@
+	$(Q)$(HOSTCC) -no-pie -Wl,-z,now $(lua_ldflags_hgc) $^ -lm -o $@
 ifneq ($(building),)
 -include $(wildcard $(SL)/*/*.d $(SL)/*/*/*.d $(SL)/*/*/*/*.d)
 endif

@@ -321,7 +321,6 @@ static struct sim_config config_of(const struct options *o, uint64_t seed)
         .harts = o->harts ? o->harts : 2 + (unsigned)(x >> 8) % 3,
         .weak = o->weak >= 0 ? o->weak != 0 : (x >> 16) % 2 != 0,
         .race = o->race >= 0 ? o->race != 0 : (x >> 20) % 4 == 0,
-        .trace = o->print != 0,
         .steps_max = o->steps,
         .stored = stored,
         .all_asleep = all_asleep,
