@@ -11,7 +11,7 @@
  * instruction, so that an interrupt cannot move the task to another hart between finding its hart and reading from it.) */
 static inline struct hgc_stacks *hgc_stacks_mine(void)
 {
-    return (struct hgc_stacks *)((struct task *)hal_self_load(offsetof(struct hart, current)))->gc_stacks;
+    return ld_rlx(&((struct task *)hal_self_load(offsetof(struct hart, current)))->gc_stacks);
 }
 
 #endif
