@@ -543,8 +543,8 @@ static void link(struct lgc_state *u)
 
 static void unlink(struct lgc_state *u)
 {
-    struct lgc_state *after = hgc_get(u->next), *p;
     hk_mutex_lock(&states_lock);
+    struct lgc_state *after = hgc_get(u->next), *p;     /* that one may be closed at the same time */
     if (hgc_get(lgc_states.first) == u)
         hgc_set(&lgc_states.first, after);
     else

@@ -66,7 +66,7 @@ struct lgc_state {
     struct lgc_list fin, due;   /* objects with finalizers, in the order in which they got them; those to be called.  Owner, in
                                    critical sections, and who ends a mark, in the stop */
     int due_at;
-    lua_State *current;         /* owner: the coroutine that it entered last */
+    lua_State *current;         /* owner: the coroutine that it entered last; a reference */
     lua_State **touched;        /* owner: those that it used since the state was taken; see lgc_enter.  Of `alloc` */
     int ntouched, touched_room;
     uint32_t touched_cycle, touched_lost;       /* owner: for which cycle; there was no memory to list one in that cycle */

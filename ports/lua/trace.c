@@ -213,6 +213,7 @@ void lgc_visit_state(struct lgc_state *u, struct hgc_visitor *v)
             hgc_visit(v, word_at(&g->strcache[i][j]));
     for (int i = 0; i < FRESH; i++)
         hgc_visit(v, word_at(&u->fresh[i]));
+    hgc_visit(v, word_at(&u->current));     /* who entered it may be gone, and with him the stacks that kept it */
     hgc_visit(v, word_at(&u->fixed.at));
     hgc_visit(v, word_at(&u->fin.at));
     hgc_visit(v, word_at(&u->due.at));
