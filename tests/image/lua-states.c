@@ -418,11 +418,11 @@ static void poor_task(void *arg)
 
 int app_main(void)
 {
-    struct hgc_config config = {.base = hk_mem_alloc(ARENA), .size = ARENA, .verify = true, .stress = STRESS,
+    struct hgc_config config = {.base = hk_mem_alloc(ARENA), .size = ARENA, .verify = true, .clobber = true, .stress = STRESS,
                                 .min_trigger = 1 << 20};
     is(hgc_init(&config) | libc_heap(hk_mem_alloc(MANUAL), MANUAL), HGC_OK, "the heap starts");
-    if(0) many();
-    if(0) hand_on();
+    many();
+    hand_on();
     leaving();
     alternate();
     closing();
