@@ -38,10 +38,19 @@ void lgc_drop_dead(lua_State *L)
         setnilvalue(s2v(o));
 }
 
+/* All open upvalues at once.  A new one is black, so nobody follows it to what it is put in front of; and what no closure has any
+ * longer stays in the list until its function ends. */
+void lgc_shade_open(const lua_State *L)
+{
+    for (UpVal *uv = L->openupval; uv; uv = uv->u.open.next)
+        hgc_shade(uv);
+}
+
 static void take_thread(lua_State *L, uint32_t cycle)
 {
     hgc_shade(L);
     lgc_visit_thread(L, &shader, false);
+    lgc_shade_open(L);
     lgc_drop_dead(L);
     L->gclist = (GCObject *)(uintptr_t)cycle;
 }

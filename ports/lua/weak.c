@@ -112,8 +112,11 @@ static void take_by_force(struct lgc_state *u)
     shader = (struct hgc_visitor){shade_all, shade_all};
     lgc_visit_state(u, &shader);
     lgc_visit_thread(&u->lg.l.l, &shader, true);
-    if (u->current)
+    lgc_shade_open(&u->lg.l.l);
+    if (u->current) {
         lgc_visit_thread(u->current, &shader, true);
+        lgc_shade_open(u->current);
+    }
     u->current->gclist = u->lg.l.l.gclist = (GCObject *)(uintptr_t)hgc_cycle();
     hgc_scan_stack(ld_rlx(&u->owner));
     st_rlx(&u->taken, hgc_cycle());
