@@ -690,7 +690,7 @@ bool sweep_done(void);
  *                   collector, off its hart: the program's rate, the trigger's lower bound and the limiter live on them.
  *                   Neither is in the workers' times.
  */
-enum { PACE_PERCENT = 100, PACE_PERCENT_MAX = 10000, SWEEP_PIECE = 2, SWEEP_PIECES = 4 };
+enum { PACE_PERCENT = 100, PACE_PERCENT_MAX = 10000, SWEEP_PIECE = 2, SWEEP_PIECES = 16 };
 static inline uint32_t pace_ratio(void) { return ld_rlx(&gc.assist_ratio); }
 static inline bool pace_limiting(void) { return ld_rlx(&gc.limiting) != 0; }
 static inline bool pace_period_ok(uint64_t ns)
