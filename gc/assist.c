@@ -32,7 +32,8 @@ static uintptr_t pool;                  /* atomic: work done by workers that nob
 static uintptr_t given, taken;          /* atomic: into the pool and out of it, since the mark began */
 
 enum { BATCH = 4 };     /* waiters that are paid in one critical section */
-enum { LEAST = 4 * 1024, MOST = 8 * 1024, MOST_LATE = 16 * 1024 };      /* work: bounds of what one allocation is asked for at most */
+/* Work: bounds of what one allocation is asked for at most. */
+enum { LEAST = 4 * 1024, MOST = 8 * 1024, MOST_LATE = 16 * 1024 };
 
 /* ---- the queue --------------------------------------------------------------------------------------------------- */
 

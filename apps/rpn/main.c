@@ -6,7 +6,7 @@
 /* match: ^rpn: OK */
 /*
  * A language on the collector in 100 lines, and a main.  A program is numbers and words of one letter, done on a stack: n nil, + sum, d
- * dup, s swap, o over, x drop, `,` a pair of tail and head, h its head, t its tail; 9( ... ) is done nine times.
+ * dup, s swap, o over, x drop, `,` a pair of tail and head, h its head, t its tail; 9( ... ) is done nine times, 0( ... ) once.
  */
 #include "gc/hgc.h"
 #include "kernel/hk.h"
@@ -100,8 +100,9 @@ static const char *run(struct machine *m, const char *at)
         if (*at == '(') {
             const char *end = at + 1, *begin = end;
             uintptr_t n = to_number(m, pop(m));
-            while (n-- > 0 && !m->error)
+            do
                 end = run(m, begin);
+            while (n-- > 1 && !m->error);
             at = *end == ')' ? end : end - 1;
         } else if (*at >= '0' && *at <= '9') {
             uintptr_t n = 0;

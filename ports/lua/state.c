@@ -40,8 +40,9 @@ void lgc_drop_dead(lua_State *L)
 
 /* All open upvalues at once.  A new one is black, so nobody follows it to what it is put in front of; and what no closure has any
  * longer stays in the list until its function ends. */
-void lgc_shade_open(const lua_State *L)
+void lgc_shade_thread(lua_State *L, bool whole)
 {
+    lgc_visit_thread(L, &shader, whole);
     for (UpVal *uv = L->openupval; uv; uv = uv->u.open.next)
         hgc_shade(uv);
 }
@@ -49,8 +50,7 @@ void lgc_shade_open(const lua_State *L)
 static void take_thread(lua_State *L, uint32_t cycle)
 {
     hgc_shade(L);
-    lgc_visit_thread(L, &shader, false);
-    lgc_shade_open(L);
+    lgc_shade_thread(L, false);
     lgc_drop_dead(L);
     L->gclist = (GCObject *)(uintptr_t)cycle;
 }

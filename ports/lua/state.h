@@ -137,8 +137,8 @@ void lgc_take(struct lgc_state *u);
 /* Forgets what lies above a stack's top: nothing there is ever read again, but who looks at all of the stack would find it.  At a
  * safepoint. */
 void lgc_drop_dead(lua_State *L);
-/* Keeps all of its open upvalues in this mark.  By its owner, or while that stands still. */
-void lgc_shade_open(const lua_State *L);
+/* Shades what a coroutine keeps: its stack up to `top`, or all of it.  By its owner, or while that stands still. */
+void lgc_shade_thread(lua_State *L, bool whole);
 /* hgc_alloc, with what has to follow it in a mark.  NULL: no memory. */
 void *lgc_alloc(lua_State *L, unsigned kind, size_t size);
 /* strings.c: gives the string lock back if the owner has it, and takes it again. */

@@ -111,12 +111,9 @@ static void take_by_force(struct lgc_state *u)
     static struct hgc_visitor shader;
     shader = (struct hgc_visitor){shade_all, shade_all};
     lgc_visit_state(u, &shader);
-    lgc_visit_thread(&u->lg.l.l, &shader, true);
-    lgc_shade_open(&u->lg.l.l);
-    if (u->current) {
-        lgc_visit_thread(u->current, &shader, true);
-        lgc_shade_open(u->current);
-    }
+    lgc_shade_thread(&u->lg.l.l, true);
+    if (u->current)
+        lgc_shade_thread(u->current, true);
     u->current->gclist = u->lg.l.l.gclist = (GCObject *)(uintptr_t)hgc_cycle();
     hgc_scan_stack(ld_rlx(&u->owner));
     st_rlx(&u->taken, hgc_cycle());

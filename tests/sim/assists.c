@@ -86,7 +86,8 @@ int assists(void)
     tight = sim_choose(4) == 0;
     size_t size = tight ? TIGHT : ARENA;
     struct hgc_config config = {.base = hk_mem_alloc(size), .size = size, .period_ns = HGC_PERIOD_OFF,
-                                .verify = sim_choose(4) == 0, .percent = sim_choose(2) ? 20 + 40 * sim_choose(3) : 1, .min_trigger = 8192};
+                                .verify = sim_choose(4) == 0, .percent = sim_choose(2) ? 20 + 40 * sim_choose(3) : 1,
+                                .min_trigger = 8192};
     if (hgc_init(&config) | hgc_kind(NODE, &node) | hgc_root_add(chain, sizeof chain))
         sim_fail("the heap does not start");
     build(chains, tight ? 150 : 40 + sim_choose(120));
