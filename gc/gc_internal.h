@@ -673,7 +673,7 @@ void sweep_init(void);
 /* Fills freed memory; `clobber` is set.  Nobody finds or takes it now. */
 void sweep_clobber(uintptr_t at, size_t bytes);
 void sweep_begin(void);         /* world stopped */
-bool sweep_some(unsigned blocks);       /* false: none left to take */
+unsigned sweep_some(unsigned effort);   /* in blocks; what it has spent, a block's more at most; 0: none left to take */
 void sweep_finish(void);        /* until every block has been swept; task */
 bool sweep_done(void);
 
@@ -690,7 +690,7 @@ bool sweep_done(void);
  *                   collector, off its hart: the program's rate, the trigger's lower bound and the limiter live on them.
  *                   Neither is in the workers' times.
  */
-enum { PACE_PERCENT = 100, PACE_PERCENT_MAX = 10000, SWEEP_PIECE = 2, SWEEP_PIECES = 16 };
+enum { PACE_PERCENT = 100, PACE_PERCENT_MAX = 10000, SWEEP_PIECE = 2, SWEEP_MOST = 32 };
 static inline uint32_t pace_ratio(void) { return ld_rlx(&gc.assist_ratio); }
 static inline bool pace_limiting(void) { return ld_rlx(&gc.limiting) != 0; }
 static inline bool pace_period_ok(uint64_t ns)

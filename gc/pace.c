@@ -241,15 +241,15 @@ void pace_end(uint64_t marked_until)
 
 /* ---- sweeping ---------------------------------------------------------------------------------------------------- */
 
-/* At most SWEEP_PIECES pieces: a large object's share is swept by the allocations after it, too. */
+/* At most SWEEP_MOST blocks: a large object's share is swept by the allocations after it, too. */
 void pace_sweep(void)
 {
     if (ld_rlx(&gc.sweep_next) >= gc.nblocks)
         return;
     uintptr_t used = ld_rlx(&gc.used), from = ld_rlx(&gc.sweep_from), step = ld_rlx(&gc.sweep_step);
     uintptr_t due = ld_rlx(&gc.sweep_first) + (used > from ? (used - from) / step : 0) + 1;
-    for (unsigned i = 0; i < SWEEP_PIECES && ld_rlx(&gc.sweep_next) < due && sweep_some(SWEEP_PIECE); i++) {
-    }
+    for (unsigned all = 0, spent = 1; all < SWEEP_MOST && spent && ld_rlx(&gc.sweep_next) < due; all += spent)
+        spent = sweep_some(SWEEP_PIECE);
 }
 
 /* ---- pressure ---------------------------------------------------------------------------------------------------- */

@@ -110,8 +110,11 @@ static bool sweep_large(struct block *b)
     return true;
 }
 
-static void sweep_block(struct block *b)
+enum { ASKING = 4 };            /* what a block costs whose kind is asked about its dead, where another costs 1 */
+
+static unsigned sweep_block(struct block *b)
 {
+    unsigned cost = 1;
     bool dead = false, special, more;
     do {
         hal_crit_t c = hal_crit_enter();
@@ -119,6 +122,8 @@ static void sweep_block(struct block *b)
         uint32_t state = ld_acq(&b->state);     /* [L-sweep-new.acq] */
         bool unswept = (state == BLOCK_SMALL || state == BLOCK_LARGE)
             && ld_acq(&b->swept) != gc.sweep_cycle;     /* [L-none: who passes over the block reads no more of it] */
+        if (unswept && gc_kinds[b->kind].k.release)
+            cost = ASKING;
         special = unswept && special_any(b);
         if (special)
             special_sweep_lock();
@@ -139,6 +144,7 @@ static void sweep_block(struct block *b)
         finalizer_wake();
     if (dead)
         large_release(b);
+    return cost;
 }
 
 enum { LOOK = 32 * WORD_BITS };         /* blocks that one critical section looks at to find one in use */
@@ -157,29 +163,30 @@ static uint32_t claim(uint32_t *passed)
         if (from >= to)
             break;
         i = bits_zero(gc.free_map, from, to);
+        hk_assert(!gc_is_on());         /* no stop came in between */
     } while (!cas_acq(&gc.sweep_next, from, i < to ? i + 1 : to));      /* [L-none: only its atomicity counts] */
     hal_crit_exit(c);
     *passed = i - from;
     return i < to ? i : NO_BLOCK;
 }
 
-bool sweep_some(unsigned blocks)
+unsigned sweep_some(unsigned effort)
 {
+    unsigned spent = 0;
     uint32_t done = 0, passed;
     hart_pin();
-    while (blocks && ld_rlx(&gc.sweep_next) < gc.nblocks) {
+    while (spent < effort && ld_rlx(&gc.sweep_next) < gc.nblocks) {
         uint32_t i = claim(&passed);
         done += passed;
         if (i != NO_BLOCK) {
-            sweep_block(&gc.blocks[i]);
+            spent += sweep_block(&gc.blocks[i]);
             done++;
-            blocks--;
         }
     }
     if (done)
         amo_add_rel(&gc.sweep_left, -done);     /* partner: sweep_done [L-countdown.rel] */
     hart_unpin();
-    return ld_rlx(&gc.sweep_next) < gc.nblocks;
+    return spent;
 }
 
 bool sweep_done(void)
