@@ -23,7 +23,9 @@
 #include "hal_mark.h"
 
 enum { SHARE = 1024, CREDIT_SLACK = 2048 };
-#define TURN_NS 100000u             /* the longest that a fractional worker keeps a task from its hart at a time */
+/* The longest that a fractional worker keeps a task from its hart at a time, in time and in work: whichever ends first. */
+#define TURN_NS 100000u
+#define TURN_WORK (32u * 1024)
 
 /* ---- shares and roles -------------------------------------------------------------------------------------------- */
 
@@ -259,13 +261,14 @@ bool drain_piece(void)
 
 /* May the drain go on?  A dedicated one hands the hart's queue to the others first; tasks that must run here cannot go, so it
  * gives way to them for once, unless the hart is given to marking.  An errand ends with the last claimed task. */
-static bool goes_on(struct gc_hart *g)
+static bool goes_on(struct gc_hart *g, uintptr_t done)
 {
     uint32_t role = ld_rlx(&g->role);
     if (role == HGC_ROLE_FREE || (g->mode == WORKER_DEDICATED && !g->seat && role != HGC_ROLE_MARK))
         return false;                   /* its role has changed */
     if (!hart_resched_due())
-        return g->mode != WORKER_FRACTIONAL || (ld_rlx(&gc.fraction) && hal_time_ns() - g->drain_from < TURN_NS) || errand();
+        return g->mode != WORKER_FRACTIONAL
+            || (ld_rlx(&gc.fraction) && done < TURN_WORK && hal_time_ns() - g->drain_from < TURN_NS) || errand();
     if (g->mode != WORKER_DEDICATED)
         return false;
     hart_shed();
@@ -275,7 +278,7 @@ static bool goes_on(struct gc_hart *g)
 
 static void drain(struct gc_hart *g)
 {
-    uintptr_t paid = hart_work(g);
+    uintptr_t from = hart_work(g), paid = from;
     bool idle = g->mode == WORKER_IDLE;
     amo_add_rlx(&gc.idle_drains, idle);
     if (idle)
@@ -286,7 +289,7 @@ static void drain(struct gc_hart *g)
             assist_credit(done - paid);
             paid = done;
         }
-        if (!goes_on(g))
+        if (!goes_on(g, done - from))
             break;
     }
     amo_add_rlx(&gc.idle_drains, -(uint32_t)idle);
