@@ -32,8 +32,8 @@ static uintptr_t pool;                  /* atomic: work done by workers that nob
 static uintptr_t given, taken;          /* atomic: into the pool and out of it, since the mark began */
 
 enum { BATCH = 4 };     /* waiters that are paid in one critical section */
-/* Work: bounds of what one allocation is asked for at most. */
-enum { LEAST = 4 * 1024, MOST = 8 * 1024, MOST_LATE = 16 * 1024 };
+/* Work: what one allocation is asked for at most. */
+enum { INSTALMENT = 4 * 1024, INSTALMENT_ALONE = 16 * 1024 };
 
 /* ---- the queue --------------------------------------------------------------------------------------------------- */
 
@@ -205,9 +205,11 @@ static uintptr_t mark_for(uintptr_t work, bool *dry)
     return done;
 }
 
+/* So far that who finds nothing to mark waits for those who have all of it. */
 static bool beyond_goal(void)
 {
-    return ld_rlx(&gc.used) >= ld_rlx(&gc.goal);
+    uintptr_t goal = ld_rlx(&gc.goal);
+    return ld_rlx(&gc.used) >= goal + goal / 32;
 }
 
 static intptr_t bytes_for(uintptr_t work, uint32_t ratio)
@@ -240,13 +242,14 @@ static void work_off(struct task *t, uintptr_t work, uint32_t ratio)
     }
 }
 
-/* What two blocks cost, so that a debt never lasts, and no pause is longer for the size of an object.  Who has nobody that marks
- * beside it pays more at a time, and so do all once the heap has outgrown its goal. */
+/* No pause is longer for the size of an object, or for how near the goal is.  Who has nobody that marks beside it pays what two blocks
+ * cost, if that is more, so that a debt never lasts. */
 static uintptr_t instalment(uint32_t ratio)
 {
     uintptr_t two = (uintptr_t)pacer_scale(2 * HGC_BLOCK, ratio, 1u << PACER_SHIFT);
-    uintptr_t most = hal_hart_count() == 1 || beyond_goal() ? MOST_LATE : MOST;
-    return two < LEAST ? LEAST : two < most ? two : most;
+    if (hal_hart_count() > 1 || two < INSTALMENT)
+        return INSTALMENT;
+    return two < INSTALMENT_ALONE ? two : INSTALMENT_ALONE;
 }
 
 void assist(void)

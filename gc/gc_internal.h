@@ -264,7 +264,7 @@ struct run {
 #define HGC_RUNS_HELD 64                /* runs that a hart holds at most */
 #endif
 #ifndef HGC_SLICE
-#define HGC_SLICE (8 * 1024)            /* bytes of a large object that a worker scans at a time */
+#define HGC_SLICE (4 * 1024)            /* bytes of a large object that a worker scans at a time */
 #endif
 enum { QUEUE_SIZE = HGC_QUEUE_SIZE, RUNS_HELD = HGC_RUNS_HELD };
 _Static_assert((QUEUE_SIZE & (QUEUE_SIZE - 1)) == 0, "HGC_QUEUE_SIZE: the indices of a queue wrap, so a power of two");

@@ -552,7 +552,7 @@ enum hgc_step_how {
  * by time; mark; end the mark.  Returns what is left of the budget.  More than 0: there is nothing to do now (the cycle, if
  * one ran, is over and swept, or other harts are at the last of it).  0 or less: there may be more.
  * A call with a budget above 0 does one piece at least, if there is one, so any sequence of calls comes to an end of the
- * cycle.  A piece is not divided, so the budget is overrun by one at most: the grey objects of a block of 4 KiB, 8 KiB of a
+ * cycle.  A piece is not divided, so the budget is overrun by one at most: the grey objects of a block of 4 KiB, 4 KiB of a
  * large object, one with a trace function as a whole; the used part of one task's stack; one range of roots; a block's sweep;
  * or a stop, which begins or ends a cycle, with the wait for all harts.  Time in which the task was preempted counts, too: give
  * it a priority above that of the others if that matters.  In the stopped modes a step that begins a cycle comes back after
@@ -561,7 +561,7 @@ enum hgc_step_how {
  * marking, 220 for each block swept, 5000 for a stop.  So the same budget buys the same work in each run and on each machine,
  * and neither handlers nor other tasks count.  On rv64gc marking costs 0.7 times its estimate where one word of 8 is a
  * reference, 1.0 times where all are, 2.3 times in ambiguous objects that are full of them; sweeping, 1.0 times.  A piece
- * of 8 KiB of references to objects not marked yet is the largest, with about an eighth of a million.
+ * of 4 KiB of references to objects not marked yet is the largest, with about 60,000.
  * A wrong `how` does nothing and returns the budget.  Task. */
 int64_t hgc_step(int64_t budget, unsigned how);
 /* "I have nothing to do until `deadline_ns`" (of hk_now): the same work, in pieces, until then; a cycle is begun if it is due.

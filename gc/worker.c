@@ -25,7 +25,7 @@
 enum { SHARE = 1024, CREDIT_SLACK = 2048 };
 /* The longest that a fractional worker keeps a task from its hart at a time, in time and in work: whichever ends first. */
 #define TURN_NS 100000u
-#define TURN_WORK (32u * 1024)
+#define TURN_WORK (16u * 1024)
 
 /* ---- shares and roles -------------------------------------------------------------------------------------------- */
 
