@@ -52,8 +52,8 @@ struct task *sched_next(struct hart *h);        /* takes a task for a hart that 
 void sched_leave(struct hart *h, struct task *t, uint32_t to);  /* the current task's state as it leaves */
 void sched_run(struct hart *h, struct task *next);      /* switches; back when the caller's task goes on */
 void sched_run_trap(struct hart *h, struct task *next); /* the same from a trap of the current task */
-void sched_yield(void);                         /* lets the tasks that are due run; from a task */
-void sched_yield_trap(struct hart *h);          /* the same from its trap */
+void sched_turn(void);                          /* lets the tasks that are due run; from a task */
+void sched_turn_trap(struct hart *h);           /* the same from its trap */
 void sched_park(struct spinlock *lock, uint32_t bits);  /* task_park with further state bits; ends no critical section */
 struct task *sched_take_idle(struct hart *h);
 

@@ -162,7 +162,7 @@ static struct task *successor(struct hart *h, struct task *t)
     return (next = sched_next(h)) ? next : sched_take_idle(h);
 }
 
-void sched_yield(void)
+void sched_turn(void)
 {
     struct hart *h = hal_self();
     struct task *t = ld_rlx(&h->current), *next = successor(h, t);
@@ -174,7 +174,7 @@ void sched_yield(void)
     sched_run(h, next);
 }
 
-void sched_yield_trap(struct hart *h)
+void sched_turn_trap(struct hart *h)
 {
     struct task *t = ld_rlx(&h->current), *next = successor(h, t);
     if (next == t) {
@@ -259,7 +259,7 @@ void hart_unpin(void)
     struct hart *h = hal_self();
     hk_assert(h->pin > 0);
     if (--h->pin == 0 && ld_rlx(&h->resched))
-        sched_yield();
+        sched_turn();
     hal_crit_exit(c);
 }
 
@@ -275,6 +275,6 @@ void hk_yield(void)
 {
     hk_assert(task_may_wait());
     hal_crit_t c = hal_crit_enter();
-    sched_yield();
+    sched_turn();
     hal_crit_exit(c);
 }

@@ -115,7 +115,7 @@ static void trap_exit(void)
         return;                     /* its loop looks for work by itself */
     fault_check_stack(h);
     if (ld_rlx(&h->current) == t && ld_rlx(&h->resched) && h->pin == 0)
-        sched_yield_trap(h);
+        sched_turn_trap(h);
 }
 
 const struct hal_hooks hal_hooks = {

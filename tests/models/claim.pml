@@ -2,13 +2,13 @@
 /*
  * Claims against dispatch, park, wake and exit: kernel/claim.c, kernel/sched.c, kernel/queue.c, gc/root.c.
  *
- * Hart    two harts.  kernel/queue.c queue_take and queue_dispatch; kernel/sched.c sched_yield with successor,
+ * Hart    two harts.  kernel/queue.c queue_take and queue_dispatch; kernel/sched.c sched_turn with successor,
  *         sched_park, sched_leave, sched_run (hal_switch clears `busy`), sched_after; kernel/task.c task_end.
  * Waker   kernel/sched.c make_ready (task_ready): whatever parks is woken.
  * Worker  gc/root.c task_job, root_claimed, root_died, scan_claimed: kernel/claim.c task_claim_leave and
  *         task_unclaim.
  * Shown   K1, K2, K3; a claimed task does not run; each wish has one answer; no task is lost.
- * Left out: priorities, the choice of a hart, sleep (idle.pml), preemption (as sched_yield), bound tasks, the task
+ * Left out: priorities, the choice of a hart, sleep (idle.pml), preemption (as sched_turn), bound tasks, the task
  * table.
  */
 /* check: safety */
@@ -147,7 +147,7 @@ proctype Hart()
         resume()
     :: current != NONE ->
         if
-        :: sched_next();                /* sched_yield: chooses first */
+        :: sched_next();                /* sched_turn: chooses first */
             if
             :: next != NONE || want[current] -> sched_leave(READY); switch()
             :: else
