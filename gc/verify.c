@@ -113,12 +113,12 @@ static bool is_known_only(uintptr_t p)
     return find_object(p, &o) && !is_marked(&o) && gc_kinds[o.block->kind].k.release;
 }
 
-/* A compiler that sets the lowest byte of a register leaves the rest of what was in it: an address in another object, perhaps.  Into
- * text such an address is a reference, but into words it is none. */
+/* A compiler that sets the lowest byte of a register, to true or false, leaves the rest of what was in it: an address in another
+ * object, perhaps.  Into text such an address is a reference, but into words one that is not aligned is none. */
 static bool is_patched(uintptr_t p)
 {
     struct object o;
-    return p % WORD && find_object(p, &o) && !is_leaf(o.block->kind);
+    return (p % WORD || (HAL_BYTE_REGISTERS && p % 256 == 0)) && find_object(p, &o) && !is_leaf(o.block->kind);
 }
 
 /* Of words that a mark need not have followed: they appear after the stack's scan. */

@@ -13,6 +13,7 @@
  *   HAL_CRIT_OPEN          the hal_crit_t that makes hal_crit_exit let interrupts in
  *   HAL_GUARD_SIZE         bytes at the low end of a stack that the hardware guards (0: none), a multiple of a page
  *   HAL_STACK_ALIGN        alignment that a guarded stack needs
+ *   HAL_BYTE_REGISTERS     1 where an instruction can change the lowest byte of a register alone (verify mode)
  *   static inline struct hart *hal_self(void)        this hart.  Only inside a critical or pinned section (a task may
  *                                                    go on elsewhere): never kept across its end.
  *   static inline uintptr_t hal_self_load(size_t offset)     the word at a constant offset of this hart's struct hart, in

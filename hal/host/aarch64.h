@@ -9,6 +9,7 @@
 #define HAL_REG_PC   32
 #define HAL_FP_BYTES 4096       /* the records of a signal frame */
 #define HAL_RED_ZONE 0
+#define HAL_BYTE_REGISTERS 0
 
 #define HAL_TLS_ADDR_(reg, w)                                                                                         \
     "mrs " reg ", tpidr_el0\n\t"                                                                                      \

@@ -8,6 +8,7 @@
 #define HAL_REG_PC   16
 #define HAL_FP_BYTES 3072       /* AVX-512 takes 2700 */
 #define HAL_RED_ZONE 128        /* below sp, and in use all the same */
+#define HAL_BYTE_REGISTERS 1    /* an instruction can change the lowest byte of a register alone */
 
 #define hal_tls_get(w)                                                                                                \
     ({                                                                                                                \

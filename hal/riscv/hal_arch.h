@@ -17,6 +17,7 @@ struct hart;
 
 #define HAL_GUARD_SIZE  4096    /* a PMP entry moves with the running task; without PMP it is a gap that nothing uses */
 #define HAL_STACK_ALIGN 4096    /* a NAPOT entry covers an aligned range */
+#define HAL_BYTE_REGISTERS 0    /* no instruction changes the lowest byte of a register alone */
 
 /* A context that does not run, or whose hart stands in a handler.  One that called hal_switch has zeros where a call may
  * clobber: what is left there is no root. */

@@ -17,6 +17,7 @@ struct hart;
 
 #define HAL_GUARD_SIZE  0       /* an overflow is noticed by the canary */
 #define HAL_STACK_ALIGN 16
+#define HAL_BYTE_REGISTERS 1    /* on x86-64, where it runs, an instruction can change the lowest byte of a register alone */
 
 /* Every context that does not run has called something: its callee-saved registers are on its stack. */
 struct hal_ctx {
