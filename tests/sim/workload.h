@@ -25,6 +25,7 @@ int steps(void);
 int roles(void);
 int runtime(void);
 int kept(void);
+int timed(void);
 
 /* Starts the collector on so many bytes, with settings of the schedule's choice. */
 void workload_heap(size_t bytes);
