@@ -118,7 +118,6 @@ static void all_busy(void)
 
 static void one_busy(void)
 {
-    start_turns();
     struct task *t = start_busy();
     uint64_t own = workers_us(0, 1), others = workers_us(1, hk_harts());
     cycles();
@@ -130,6 +129,50 @@ static void one_busy(void)
     ok(others > 0, "those mark");
 }
 
+/* ---- who wakes up ------------------------------------------------------------------------------------------------ */
+
+static uint32_t woken;                  /* atomic: how often a task has come to run in a mark */
+static uint32_t latest_us;              /* atomic: the latest that one did, on one hart */
+static uint32_t overtaken;              /* atomic: the most others that did so while one slept or waited */
+
+static void sleeps(void *arg)
+{
+    (void)arg;
+    while (!ld_rlx(&over)) {
+        bool marking = hgc_marking();
+        uint64_t due = hk_now() + LONGEST_US * 1000;
+        uint32_t before = ld_rlx(&woken);
+        hk_sleep(LONGEST_US * 1000);
+        uint32_t us = (uint32_t)((hk_now() - due) / 1000), others = ld_rlx(&woken) - before;
+        if (!marking && !hgc_marking())
+            continue;
+        amo_add_rlx(&woken, 1);
+        if (us > ld_rlx(&latest_us))
+            st_rlx(&latest_us, us);
+        if (others > ld_rlx(&overtaken))
+            st_rlx(&overtaken, others);
+    }
+}
+
+/* Every hart marks, and has a task of its own that wakes up now and then: no worker keeps it off its hart, a dedicated one neither,
+ * which cannot hand it to others.  A mark takes ten times as long as this may, or a hundred.  On several harts QEMU is late with
+ * the timers of all at once when its host is busy: there the others' tasks are the clock. */
+static void who_wakes_up(void)
+{
+    struct task *t[HARTS];
+    st_rlx(&over, 0);
+    for (unsigned i = 0; i < hk_harts(); i++)
+        hk_task_create(&t[i], &(struct hk_task_config){.hart_plus_1 = (int)i + 1}, sleeps, NULL);
+    uint64_t wall = cycles();
+    for (unsigned i = 0; i < hk_harts(); i++)
+        hk_task_join(t[i], NULL);
+    hk_printf("# marks of %u us, in which tasks woke up %u times, %u us late at most, overtaken by %u\n",
+              (unsigned)(wall / CYCLES), woken, latest_us, overtaken);
+    ok(woken > 10 * CYCLES, "tasks wake up while their harts mark");
+    ok(hk_harts() > 1 || latest_us < 16 * LONGEST_US, "the worker does not keep one waiting");
+    ok(overtaken < 20 * hk_harts(), "nor one of many harts");
+}
+
 int app_main(void)
 {
     static const uint32_t first[1] = {1};
@@ -137,9 +180,12 @@ int app_main(void)
     struct hgc_config config = {.base = hk_mem_alloc(ARENA), .size = ARENA, .no_auto = true, .period_ns = HGC_PERIOD_OFF};
     ok(hgc_init(&config) == HGC_OK && hgc_kind(NODE, &node) == HGC_OK && hgc_root_add(list, sizeof list) == HGC_OK, "the heap starts");
     ok(build(), "with something to mark");
+    if (hk_harts() > 1)
+        start_turns();
     if (hk_harts() == 1)
         all_busy();
     else
         one_busy();
+    who_wakes_up();
     return tap_end();
 }
