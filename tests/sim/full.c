@@ -266,7 +266,7 @@ static void work(unsigned row)
 /* Settings change under all that. */
 static void tune(void)
 {
-    hgc_set_percent(20 + 40 * sim_choose(5));
+    hgc_set_percent(sim_choose(6) ? 20 + 40 * sim_choose(5) : HGC_PERCENT_OFF);
     hgc_set_limit(sim_choose(2) ? 0 : HEAP / 2 + HEAP / 16 * sim_choose(8));
 }
 

@@ -28,6 +28,7 @@ struct node {
 /* Constant once it is in a root. */
 struct box {
     uint32_t target, key, value, magic;
+    uint32_t other;             /* another value that the ephemeron may get */
     uint32_t before;            /* the target had been finalized when the weak reference was made */
     hgc_ref(struct hgc_weak) weak;
     hgc_ref(struct hgc_ephemeron) ephemeron;
@@ -189,6 +190,7 @@ static void make_box(struct mutator *m, struct node *p, struct node *q)
         struct node *value = sim_choose(2) ? make(m) : p;
         if (value) {
             b->value = check(value);
+            b->other = check(p);
             hgc_set(&b->ephemeron, hgc_ephemeron_new(q, value));
             if (value != p && sim_choose(2))    /* the value keeps its key: that must not keep the key */
                 set_slot(value, 0, q);
@@ -228,7 +230,7 @@ static struct node *read_ephemeron(struct box *b, bool key)
         return NULL;
     struct node *p = key ? hgc_ephemeron_key(e) : hgc_ephemeron_get(e);
     unsigned n = key ? b->key : b->value;
-    if (p && check(p) != n)
+    if (p && check(p) != n && (key || check(p) != b->other))
         sim_fail("an ephemeron gave object %u, not %u", check(p), n);
     if (!p)
         check_gone(b->key);
@@ -241,6 +243,21 @@ static struct box *any_box(struct mutator *m)
     if (b && b->magic != MAGIC)
         sim_fail("I10: a box at %p was freed or overwritten", (void *)b);
     return b;
+}
+
+/* What a task holds becomes the value that the ephemeron alone may hold then. */
+static void change_value(struct mutator *m, unsigned a)
+{
+    struct box *b = any_box(m);
+    struct hgc_ephemeron *e = b ? hgc_get(b->ephemeron) : NULL;
+    for (unsigned i = 0; e && i < LOCALS; i++)
+        if (m->local[i] && check(m->local[i]) == b->other) {
+            if (!hgc_ephemeron_set(e, m->local[i]))
+                check_gone(b->key);
+            hold(m, i, NULL);
+        }
+    if (e && sim_choose(2))
+        hold(m, a, read_ephemeron(b, false));
 }
 
 static void read_box(struct mutator *m, unsigned a)
@@ -362,7 +379,12 @@ static void step(struct mutator *m)
         if (p && q)
             make_box(m, p, q);
         break;
-    case 9:  read_box(m, a); break;
+    case 9:
+        if (sim_choose(2))
+            read_box(m, a);
+        else
+            change_value(m, a);
+        break;
     case 10: case 11: read_late(m, a); break;
     case 12:
         if (p)
