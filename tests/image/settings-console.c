@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* harts: 1 4 */
+/* harts: 1 2 4 8 */
 /* bootargs: stress=50 */
 /* input: percent=60, verify=2 */
 /* input: percent=70 verify=1 */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hal: riscv host */
-/* harts: 1 4 */
+/* hal: riscv host */ /* host-harts: 1 4 */
+/* harts: 1 2 4 8 */
 /* bootargs: percent=50 verfiy=1 */
 /* match: ^hgc: boot argument verfiy=1: there is no such setting; known are gctrace= .* percent= .* harts=$ */
 /* A mistyped setting stops the collector's start; a program that does not want boot arguments does not see it. */
