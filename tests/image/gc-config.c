@@ -2,15 +2,15 @@
 /* harts: 1 2 4 8 */
 /* match: ^gc 1 @.* trigger 300 KiB, .* harts$ */
 /*
- * What the configuration says when the collector starts, where other tests change it afterwards or leave it out: roles of harts,
- * finalizers that the program runs itself, the first trigger, percent and limit, a line a cycle.
+ * What the configuration says when the collector starts, where other tests change it afterwards or leave it out: roles of
+ * harts, finalizers that the program runs itself, the first trigger, percent and limit, a line a cycle.
  */
 #include "gc/gc_internal.h"
 #include "tap.h"
 #include "wipe.h"
 
-enum { NODE = HGC_KIND_FIRST, NODES = 6000, FILL = 2, ARENA = 4 << 20, LIMIT = 3 << 20, PERCENT = 70, TRIGGER = 300 << 10,
-       FINALIZERS = 5, CLEANUPS = 3, DUE = FINALIZERS + CLEANUPS };
+enum { NODE = HGC_KIND_FIRST, NODES = 6000, FILL = 2, ARENA = 4 << 20, LIMIT = 3 << 20, TRIGGER = 300 << 10,
+       PERCENT = 70, FINALIZERS = 5, CLEANUPS = 3, DUE = FINALIZERS + CLEANUPS };
 #include "lists.h"
 
 static hgc_ref(void) mortal[DUE];
@@ -136,14 +136,15 @@ int app_main(void)
 {
     static const uint32_t map = HGC_MAP(struct node, next);
     static const struct hgc_kind node = {.name = "node", .words = sizeof(struct node) / sizeof(void *), .map = &map};
-    struct hgc_config config = {.base = hk_mem_alloc(ARENA), .size = ARENA, .period_ns = HGC_PERIOD_OFF, .percent = PERCENT,
-                                .limit = LIMIT, .min_trigger = TRIGGER, .trace = true, .own_finalizers = true};
+    struct hgc_config config = {.base = hk_mem_alloc(ARENA), .size = ARENA, .period_ns = HGC_PERIOD_OFF,
+                                .percent = PERCENT, .limit = LIMIT, .min_trigger = TRIGGER, .trace = true,
+                                .own_finalizers = true};
     for (unsigned i = 0; i < hk_harts(); i++) {
         config.mark_harts |= (uint64_t)marks(i) << i;
         config.free_harts |= (uint64_t)is_free(i) << i;
     }
-    is(hgc_init(&config) | hgc_kind(NODE, &node) | hgc_root_add(list, sizeof list) | hgc_root_add(mortal, sizeof mortal), HGC_OK,
-       "the heap starts");
+    is(hgc_init(&config) | hgc_kind(NODE, &node) | hgc_root_add(list, sizeof list) | hgc_root_add(mortal, sizeof mortal),
+       HGC_OK, "the heap starts");
     first_trigger();
     roles();
     own_finalizers();

@@ -242,9 +242,9 @@ static void half_live(void)
 
 /* ---- four fifths live -------------------------------------------------------------------------------------------- */
 
-/* Long enough for the limiter to speak: its second of each hart is cut short, to half a cycle's time (80 to 130 ms).  On 8 harts
- * tasks wait for the collector in bursts that are longer than that, so there it is most of a cycle's: what the collector takes of
- * many cycles together is judged, as with a whole second, not of one mark. */
+/* Long enough for the limiter to speak: its second of each hart is cut short, to half a cycle's time (80 to 130 ms).  On 8
+ * harts tasks wait for the collector in bursts that are longer than that, so there it is most of a cycle's: what the collector
+ * takes of many cycles together is judged, as with a whole second, not of one mark. */
 static bool bears(uint32_t permille)
 {
     gc.limiter.capacity = hk_harts() * (hk_harts() > 4 ? UINT64_C(100000000) : UINT64_C(40000000));

@@ -154,9 +154,9 @@ static void sleeps(void *arg)
     }
 }
 
-/* Every hart marks, and has a task of its own that wakes up now and then: no worker keeps it off its hart, a dedicated one neither,
- * which cannot hand it to others.  A mark takes ten times as long as this may, or a hundred.  On several harts QEMU is late with
- * the timers of all at once when its host is busy: there the others' tasks are the clock. */
+/* Every hart marks, and has a task of its own that wakes up now and then: no worker keeps it off its hart, a dedicated one
+ * neither, which cannot hand it to others.  A mark takes ten times as long as this may, or a hundred.  On several harts one
+ * that waits for a lock may have a long turn, while all timers have come and none ends it: there others' tasks are the clock. */
 static void who_wakes_up(void)
 {
     struct task *t[HARTS];

@@ -31,7 +31,8 @@ static unsigned cycles(void)
     return (unsigned)s.cycles;
 }
 
-/* Steps until there is nothing to do.  How many used their budget: others find nothing while another hart is at the last of it. */
+/* Steps until there is nothing to do.  How many used their budget: others find nothing while another hart is at the last
+ * of it. */
 static unsigned steps(int64_t budget, unsigned how)
 {
     unsigned n = 0;
@@ -73,7 +74,7 @@ static void steps_alone(void)
     busy_ends();
 }
 
-/* No step comes any more until the mark is over, or a block is left that only a step would take.  False: neither happens. */
+/* No step comes any more until the mark is over, or a block is left that only a step would take.  False: neither comes. */
 static bool settles(void)
 {
     uint64_t until = hk_now() + UINT64_C(20000000000);
@@ -82,10 +83,10 @@ static bool settles(void)
     return !hgc_marking() || markq_any();
 }
 
-/* Nobody but the steps marks, so one call without an end to its budget marks all there is.  On one hart it ends the mark, too.  On
- * others tasks leave their harts for the scan of their stacks, when the host lets them, so the call comes back, and workers do that,
- * end it, and need no step.  A worker that comes too late for a stack takes a block instead, and what that leads to is left for
- * another call: one of them a hart at most, where a piece a call would be a hundred. */
+/* Nobody but the steps marks, so one call without an end to its budget marks all there is.  On one hart it ends the mark,
+ * too.  On others tasks leave their harts for the scan of their stacks, when the host lets them, so the call comes back, and
+ * workers do that, end it, and need no step.  A worker that comes too late for a stack takes a block instead, and what that
+ * leads to is left for another call: one of them a hart at most, where a piece a call would be a hundred. */
 static void ends(void)
 {
     unsigned n = cycles(), once = 0, more = 0, marking = 0;
@@ -109,7 +110,8 @@ static void ends(void)
         marking += hgc_step(1, HGC_STEP_INSTRUCTIONS) <= 0;
     busy_ends();
     steps(BIG, HGC_STEP_INSTRUCTIONS);
-    hk_printf("# %u of 10 ended by one call, %u more calls; with a budget of 1, %u calls that mark\n", once, more, marking);
+    hk_printf("# %u of 10 ended by one call, %u more calls; with a budget of 1, %u calls that mark\n", once, more,
+              marking);
     ok(marking > 50, "with a small budget it marks a piece a call");
 }
 

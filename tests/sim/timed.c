@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The time trigger.  A cycle begins when none has for the period: the sweeper starts it where a hart has nothing else to do, a task
- * that allocates where none has, a step where the program drives.  None begins earlier, whoever asks for others meanwhile, and by
- * itself none while automatic cycles are off.
+ * The time trigger.  A cycle begins when none has for the period: the sweeper starts it where a hart has nothing else to
+ * do, a task that allocates where none has, a step where the program drives.  None begins earlier, whoever asks for others
+ * meanwhile, and by itself none while automatic cycles are off.
  */
 #include "gc/gc_internal.h"
 #include "sim.h"
@@ -28,7 +28,8 @@ static void begins(void *arg)
     bool by_time = !gc.forced_now && gc.times.used_start <= gc.times.trigger;
     (void)arg;
     if (by_time && now - before < period_ms)
-        sim_fail("a cycle begins for the time's sake %u ms after the one before, not %u", (unsigned)(now - before), (unsigned)period_ms);
+        sim_fail("a cycle begins for the time's sake %u ms after the one before, not %u", (unsigned)(now - before),
+                 (unsigned)period_ms);
     before = now;
     amo_add_rlx(&timed_cycles, by_time);
 }
@@ -37,7 +38,8 @@ static void start(bool busy)
 {
     static const uint32_t map[1] = {3};
     period_ms = busy ? 1 : 1 + sim_choose(4);
-    struct hgc_config config = {.size = ARENA, .base = hk_mem_alloc(ARENA), .period_ns = period_ms * MS, .percent = HGC_PERCENT_OFF};
+    struct hgc_config config = {.size = ARENA, .base = hk_mem_alloc(ARENA), .period_ns = period_ms * MS,
+                                .percent = HGC_PERCENT_OFF};
     config.verify = sim_choose(4) == 0;
     config.stoptheworld = sim_choose(8) == 0 ? 1 + sim_choose(2) : 0;
     if (sim_choose(4) == 0)
