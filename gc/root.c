@@ -221,7 +221,10 @@ void root_died(struct task *t)
  * is born with the phase on and is black. */
 void root_born(struct task *t)
 {
-    st_rlx(&t->gc_seen, gc_is_on() ? ld_rlx(&gc.cycle) : 0);
+    uint32_t n = ld_rlx(&gc.cycle);     /* while none is on, the last one's, so the next looks at the task */
+    st_rlx(&t->gc_seen, n);
+    st_rlx(&t->gc_left_out, n - 1);
+    st_rlx(&t->gc_leaked, n + (UINT32_C(1) << 31));     /* the number wraps, so there is none that means "never" */
     if (gc.cfg.verify)
         clear_below(t);
 }

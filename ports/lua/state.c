@@ -469,6 +469,12 @@ void __wrap_lua_xmove(lua_State *from, lua_State *to, int n)
 
 /* ---- what is not collected --------------------------------------------------------------------------------------- */
 
+/* For what was never marked, listed or lost in any cycle: the number wraps, so 0 would be one of a cycle. */
+static uint32_t never(void)
+{
+    return hgc_cycle() - 1;
+}
+
 /* Lua's allocation function: coroutines from the heap, the rest by the program's. */
 static void *allocate(void *ud, void *block, size_t osize, size_t nsize)
 {
@@ -481,6 +487,7 @@ static void *allocate(void *ud, void *block, size_t osize, size_t nsize)
         if (!t)
             return NULL;
         t->stacks.trace = lgc_trace_stacks;
+        t->lx.l.gclist = (GCObject *)(uintptr_t)never();
         return &t->lx;
     }
     if (block == &u->lg)
@@ -576,6 +583,8 @@ lua_State *__wrap_lua_newstate(lua_Alloc f, void *ud)
     u->alloc_ud = ud;
     u->stacks.trace = lgc_trace_stacks;
     u->building = true;
+    u->taken = u->touched_cycle = u->touched_lost = never();
+    u->lg.l.l.gclist = (GCObject *)(uintptr_t)never();
     u->lg.l.l.l_G = &u->lg.g;
     link(u);
     lgc_enter(&u->lg.l.l);

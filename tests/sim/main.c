@@ -135,6 +135,8 @@ void workload_heap_stopped(size_t bytes, unsigned stopped_in)
         workload_roles(&config);
     if (!config.base || hgc_init(&config) != HGC_OK)
         sim_fail("hgc_init failed");
+    if (sim_choose(2))                  /* the number of a cycle wraps */
+        gc.cycle = gc.finished = gc.ended = gc.sweep_cycle = UINT32_MAX - 1 - sim_choose(3);
 }
 
 static struct { hgc_ref(void) object; hgc_ref(struct hgc_weak) weak; } aside;
