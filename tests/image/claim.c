@@ -9,7 +9,7 @@
 #include "kernel/task.h"
 #include "tap.h"
 
-enum { VICTIMS = 12, CLAIMERS = 4, CLAIMS = 1500, CLAIMS_MAX = 100 * CLAIMS, COMPUTES = 20000000 };
+enum { VICTIMS = 12, CLAIMERS = 4, CLAIMS = 1500, CLAIMS_MAX = 100 * CLAIMS, COMPUTES = 5000000 };
 
 static uint32_t over;
 static uint32_t steps[HK_MAX_TASKS];        /* by slot */
@@ -226,9 +226,9 @@ static void leaves_of_itself(void)
     st_rlx(&over, 0);
     hk_task_create(&spins, &there, computes, NULL);
     hk_task_create(&pins, &there, pins_until_wanted, NULL);
-    for (; tried < 20 || (!ld_rlx(&wanted_seen) && tried < 2000); tried++) {
+    while (granted == tried && (tried < 20 || (!ld_rlx(&wanted_seen) && tried < 2000))) {
         struct task *t;
-        hk_sleep(1000000 + tried % 7 * 100000);         /* it is on its hart about every second time */
+        hk_sleep(1000000 + tried++ % 7 * 100000);         /* it is on its hart about every second time */
         hart_pin();
         enum task_claim got = task_claim_leave(pins->slot, &t);
         hart_unpin();
