@@ -77,7 +77,8 @@ static bool turn(void)
     uint32_t before = ld_rlx(&told);
     if (hk_task_create(&waiting, NULL, waiter, NULL) || hk_task_create(&v, &config, victim, (void *)(uintptr_t)-4096))
         return false;
-    bool good = hk_task_join(v, NULL) == HK_EFAULT && hk_task_join(waiting, NULL) == HK_OK && ld_rlx(&told) == before + 1;
+    bool good = hk_task_join(v, NULL) == HK_EFAULT && hk_task_join(waiting, NULL) == HK_OK;
+    good &= ld_rlx(&told) == before + 1;
     good &= hk_mutex_try(&waited) == HK_OK && hk_mutex_unlock(&waited) == HK_OK;
     return good & (hk_mutex_try(&other) == HK_EOWNERDEAD && hk_mutex_unlock(&other) == HK_OK);
 }

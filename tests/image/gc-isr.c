@@ -181,7 +181,8 @@ static void spinner(void *arg)
 
 /* ---- what is shown ----------------------------------------------------------------------------------------------- */
 
-/* For some periods of the timers, and until so many have come: they may be late.  There is room in the queue when it begins. */
+/* For some periods of the timers, and until so many have come: they may be late.  There is room in the queue as it
+ * begins. */
 static void stop_for_some_ticks(void)
 {
     do

@@ -71,8 +71,8 @@ static bool program_ran(void) { return sum(in_mark) > 0; }
 static bool system_ran(void) { return ld_rlx(&in_mark[SYSTEM]) > 0; }
 static bool nothing_more(void) { return true; }
 
-/* Twenty cycles of one mode, and more until what shall be seen was: the host may have kept those harts from running.  A turn that
- * began in the sweep before is over before the counters are cleared. */
+/* Twenty cycles of one mode, and more until what shall be seen was: the host may have kept those harts from running.  A
+ * turn that began in the sweep before is over before the counters are cleared. */
 static int watch(enum hgc_mode mode, bool (*seen)(void))
 {
     int r = HGC_OK;

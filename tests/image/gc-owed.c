@@ -87,7 +87,8 @@ static void instalments(void *arg)
 static uint32_t tracing, allocates, gone_on, held_up;   /* atomic */
 static struct task *debtor;
 
-/* All that there is to mark, by a worker on another hart, for as long as the task has not got on; or until it waits for that. */
+/* All that there is to mark, by a worker on another hart, for as long as the task has not got on; or until it waits for
+ * that. */
 static void trace_slowly(void *object, size_t size, struct hgc_visitor *v)
 {
     (void)object, (void)size, (void)v;

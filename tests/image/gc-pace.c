@@ -2,10 +2,12 @@
 /* harts: 1 2 4 8 */
 /* seconds: 120 */
 /* qemu: -icount shift=4,sleep=off */
-/* Pacing: percent and limit take effect when they are changed, the levels of pressure come in order and before an allocation
- * fails, the limiter ends a thrashing that gains nothing, a cycle starts when time has passed, and the sweep keeps up with
- * allocation where no background task helps it.  QEMU counts instructions, so a time is a number of them: how far the heap came
- * beyond its limit on 2 harts depended on what else the host did, and was near the bound now and then. */
+/* Pacing: percent and limit take effect when they are changed, the levels of pressure come in order and before an
+ * allocation fails, the limiter ends a thrashing that gains nothing, a cycle starts when time has passed, and the sweep
+ * keeps up with allocation where no background task helps it.
+ *
+ * QEMU counts instructions, so a time is a number of them.  By the host's clock the heap came more or less beyond its
+ * limit, by what else the host did, and now and then near the bound. */
 #include "gc/gc_internal.h"
 #include "tap.h"
 
@@ -316,7 +318,7 @@ static void sweeping(void *arg)
 
 /* ---- all --------------------------------------------------------------------------------------------------------- */
 
-/* QEMU counts instructions and lets the harts take turns, which end at the next timer of any hart: one of each keeps them short. */
+/* QEMU lets the harts take turns, which end at the next timer of any hart: one of each keeps them short. */
 enum { HARTS = 8, TURN_NS = 400000 };
 static struct hk_timer turn[HARTS];
 

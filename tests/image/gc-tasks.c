@@ -385,7 +385,7 @@ static void agrees(void)
 
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
 
-/* The others have at least half as long as a cycle took, or on one hart, where cycles are dear, they would hardly get on. */
+/* The others have half as long as a cycle took: on one hart, where cycles are dear, they would hardly get on. */
 static void collects(void *arg)
 {
     (void)arg;

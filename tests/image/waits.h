@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does a task wait for something of the kernel's?  A test that wants it to have come so far looks, instead of giving it some time:
- * the host may keep its hart from running for longer than any. */
+/* Does a task wait for something of the kernel's?  A test that wants it to have come so far looks, instead of giving it
+ * some time: the host may keep its hart from running for longer than any. */
 #ifndef WAITS_H
 #define WAITS_H
 
