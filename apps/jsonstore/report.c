@@ -41,8 +41,8 @@ static void print_table(uint64_t sum[COLUMNS])
     print_row("all", sum);
 }
 
-/* About one interrupt in ten thousand falls inside a restartable sequence: a run this long must have met some. */
-enum { SAMPLES_ENOUGH = 50000 };
+/* About one interrupt in ten thousand falls inside a restartable sequence: of a run this long one in 20,000 meets none. */
+enum { SAMPLES_ENOUGH = 100000 };
 
 /* May this column be zero?  One hart has nobody to steal from; a short run may meet no restart; and ThreadSanitizer's build
  * has no restartable sequences (hal/host/hal_seq.h). */

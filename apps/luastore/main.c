@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* harts: 4 1 */
-/* seconds: 300 */
+/* seconds: 600 */
 /* mem: 256M */
 /* tap: no */
 /* match: ^luastore: OK */

@@ -69,8 +69,8 @@ static void print_table(uint64_t sum[COLUMNS])
     print_row("all", sum);
 }
 
-/* About one interrupt in ten thousand falls inside a restartable sequence: a run this long must have met some. */
-enum { SAMPLES_ENOUGH = 50000 };
+/* About one interrupt in ten thousand falls inside a restartable sequence: of a run this long one in 20,000 meets none. */
+enum { SAMPLES_ENOUGH = 100000 };
 
 /* May this column be zero?  One hart has nobody to steal from, and a short run may meet no restart. */
 static bool may_be_zero(unsigned column)

@@ -25,16 +25,15 @@ static void handler(void *arg)
     for (int c; (c = hal_console_getc()) >= 0; ) {     /* perhaps none: an interrupt may come twice for one */
         st_rlx(&last, (uint32_t)c);
         st_rlx(&handled_on, hk_hart());
-        amo_add_rel(&handled, 1);                       /* partner: comes */
+        amo_add_rel(&handled, 1);                       /* partner: await */
     }
 }
 
-static bool comes(uint32_t n)
+/* Or the test hangs. */
+static void await(uint32_t n)
 {
-    uint64_t begin = hk_now();
-    while (ld_rlx(&handled) < n && hk_now() - begin < 1000000000)
+    while (ld_acq(&handled) < n)
         ;
-    return ld_acq(&handled) >= n;
 }
 
 static void routed(void)
@@ -48,7 +47,8 @@ static void routed(void)
     for (uint32_t i = 1; i <= 20; i++) {
         char c = (char)('a' + i);
         hal_console_write(&c, 1);
-        good &= comes(i) && ld_rlx(&last) == (uint32_t)c && ld_rlx(&handled_on) == to;
+        await(i);
+        good &= ld_rlx(&last) == (uint32_t)c && ld_rlx(&handled_on) == to;
     }
     loop(false);
     ok(good, "interrupts come there");
@@ -56,17 +56,16 @@ static void routed(void)
 
 static void in_a_stop(void)
 {
-    bool good = true;
     for (int i = 0; i < 20; i++) {
         world_stop(WORLD_OTHER, NULL, NULL);
         uint32_t before = ld_rlx(&handled);
         loop(true);
         hal_console_write("x", 1);
-        good &= comes(before + 1);
+        await(before + 1);
         loop(false);
         world_start();
     }
-    ok(good, "also while the world is stopped");
+    ok(true, "also while the world is stopped");
     hal_irq_unregister(hal_console_irq());
 }
 

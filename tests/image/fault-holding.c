@@ -7,6 +7,7 @@
  * mutex is told, the list is collected, its other mutex is not lost either, and the next one finds all in order.
  */
 #include "gc/hgc.h"
+#include "kernel/task.h"
 #include "tap.h"
 #include "wipe.h"
 
@@ -18,6 +19,7 @@ struct node {
 };
 static struct hk_mutex waited, other;
 static struct hk_sem holds;
+static struct task *waiting;
 static uint32_t told;
 static bool marking;
 
@@ -41,7 +43,8 @@ static void victim(void *arg)
     hk_mutex_lock(&waited);
     hk_mutex_lock(&other);
     hk_sem_post(&holds);
-    hk_sleep(1000000);                  /* until the waiter waits */
+    while (task_waits_for(waiting) != (uintptr_t)&waited.waiters)
+        hk_sleep(100000);
     if (marking)
         hgc_collect(HGC_START);
     *(volatile uintptr_t *)arg = p->id;
@@ -70,11 +73,12 @@ static uint64_t live(void)
 static bool turn(void)
 {
     struct hk_task_config config = { .name = "victim" };
-    struct task *v, *w;
+    struct task *v;
     uint32_t before = ld_rlx(&told);
-    if (hk_task_create(&w, NULL, waiter, NULL) || hk_task_create(&v, &config, victim, (void *)(uintptr_t)-4096))
+    if (hk_task_create(&waiting, NULL, waiter, NULL) || hk_task_create(&v, &config, victim, (void *)(uintptr_t)-4096))
         return false;
-    bool good = hk_task_join(v, NULL) == HK_EFAULT && hk_task_join(w, NULL) == HK_OK && ld_rlx(&told) == before + 1;
+    bool good = hk_task_join(v, NULL) == HK_EFAULT && hk_task_join(waiting, NULL) == HK_OK;
+    good &= ld_rlx(&told) == before + 1;
     good &= hk_mutex_try(&waited) == HK_OK && hk_mutex_unlock(&waited) == HK_OK;
     return good & (hk_mutex_try(&other) == HK_EOWNERDEAD && hk_mutex_unlock(&other) == HK_OK);
 }

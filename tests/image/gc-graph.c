@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hal: riscv host */ /* host-harts: 1 4 */
 /* harts: 1 2 4 8 */
-/* seconds: 60 */
+/* seconds: 120 */
 /* mem: 128M */
 /* Shapes that a marker can fail at: a list of a million nodes, wide arrays, circles, pointers to the inside and one past
  * the end that are the only ones, and hostile words that look like pointers.  Every node has a magic number and its own. */

@@ -7,15 +7,16 @@
  * that somebody can wake are not, also where that one waits, too.  What a leaked task holds is kept.
  */
 #include "gc/hgc.h"
-#include "kernel/hk.h"
 #include "tap.h"
+#include "waits.h"
 
 enum { ARENA = 4 << 20, MAX = 8, KEPT = 0x600d };
 
 struct box { struct hk_mutex mutex; struct hk_sem sem; struct hk_event event; };
 
 static hgc_ref(void) root;
-static struct hk_sem ready;
+static struct task *started[MAX];       /* since the last settle(); they end in no test before they have been seen to wait */
+static unsigned nstarted;
 static char found[MAX][20];
 static const void *waits_for[MAX];
 static unsigned count;
@@ -74,12 +75,11 @@ static unsigned look(void)
     return named_now;
 }
 
-/* Every task says that it is about to wait; a moment later it does. */
-static void settle(unsigned tasks)
+/* Until each of them waits. */
+static void settle(void)
 {
-    while (tasks--)
-        hk_sem_wait(&ready, HK_FOREVER);
-    hk_sleep(20000000);
+    while (nstarted)
+        until_waits(started[--nstarted]);
 }
 
 /* ---- tasks that wait --------------------------------------------------------------------------------------------- */
@@ -87,16 +87,14 @@ static void settle(unsigned tasks)
 static void receives(void *chan)
 {
     void *p;
-    hk_sem_post(&ready);
-    while (hgc_chan_recv(chan, &p, HK_FOREVER) == HGC_OK)
-        hk_sem_post(&ready);
+    while (hgc_chan_recv(chan, &p, HK_FOREVER) == HGC_OK) {
+    }
 }
 
 static void receives_for_a_time(void *chan)
 {
     void *p;
-    hk_sem_post(&ready);
-    hgc_chan_recv(chan, &p, UINT64_C(2000000000));
+    hgc_chan_recv(chan, &p, UINT64_C(3600000000000));
 }
 
 /* Holds an object, and an address of nothing else, for ever. */
@@ -104,7 +102,6 @@ static void sends(void *chan)
 {
     uintptr_t *kept = hgc_alloc(HGC_LEAF, 64);
     *kept = KEPT;
-    hk_sem_post(&ready);
     while (hgc_chan_send(chan, kept, HK_FOREVER) == HGC_OK && *kept == KEPT) {
     }
 }
@@ -116,40 +113,38 @@ static void passes_on(void *arg)
 {
     struct pair *p = arg;
     void *word;
-    hk_sem_post(&ready);
     hgc_chan_recv(hgc_get(p->mine), &word, HK_FOREVER);
     hgc_chan_close(hgc_get(p->other));
 }
 
-static void waits_mutex(void *arg) { hk_sem_post(&ready); hk_mutex_lock(&((struct box *)arg)->mutex); }
-static void waits_sem(void *arg) { hk_sem_post(&ready); hk_sem_wait(&((struct box *)arg)->sem, HK_FOREVER); }
-static void waits_event(void *arg) { hk_sem_post(&ready); hk_event_wait(&((struct box *)arg)->event, HK_FOREVER); }
+static void waits_mutex(void *arg) { hk_mutex_lock(&((struct box *)arg)->mutex); }
+static void waits_sem(void *arg) { hk_sem_wait(&((struct box *)arg)->sem, HK_FOREVER); }
+static void waits_event(void *arg) { hk_event_wait(&((struct box *)arg)->event, HK_FOREVER); }
 
 /* Locks the mutex and waits for its own semaphore, so it never unlocks. */
 static void holds_mutex(void *arg)
 {
     struct box *b = arg;
     hk_mutex_lock(&b->mutex);
-    hk_sem_post(&ready);
     hk_sem_wait(&b->sem, HK_FOREVER);
 }
 
 static void start(const char *name, void (*fn)(void *), void *arg)
 {
-    hk_task_create(NULL, &(struct hk_task_config){.name = name, .detached = true}, fn, arg);
+    hk_task_create(&started[nstarted++], &(struct hk_task_config){.name = name, .detached = true}, fn, arg);
 }
 
 static void make_reachable(void)
 {
     hgc_set(&root, hgc_chan_new(1));
     start("reached", receives, hgc_get(root));
-    settle(1);
+    settle();
 }
 
 static void make_timed(void)
 {
     start("timed", receives_for_a_time, hgc_chan_new(1));
-    settle(1);
+    settle();
 }
 
 static void make_one(void)
@@ -158,18 +153,18 @@ static void make_one(void)
     struct hgc_chan *c = hgc_chan_new(1);
     hgc_chan_send(c, NULL, 0);
     start("sender", sends, c);
-    settle(2);
+    settle();
 }
 
 static void make_box(void)
 {
     struct box *b = hgc_alloc(HGC_AMBIGUOUS, sizeof *b);
     start("holder", holds_mutex, b);
-    settle(1);
+    settle();
     start("mutex", waits_mutex, b);
     start("event", waits_event, hgc_alloc(HGC_AMBIGUOUS, sizeof *b));
     start("sem", waits_sem, hgc_alloc(HGC_AMBIGUOUS, sizeof *b));
-    settle(3);
+    settle();
 }
 
 static struct pair *make_pair(struct hgc_chan *mine, struct hgc_chan *other)
@@ -188,7 +183,7 @@ static void make_chain(void)
     start("second", passes_on, make_pair(b, c));
     hgc_set(&root, hgc_chan_new(1));
     start("first", passes_on, make_pair(hgc_get(root), b));
-    settle(3);
+    settle();
 }
 
 static void make_circle(void)
@@ -196,7 +191,7 @@ static void make_circle(void)
     struct hgc_chan *a = hgc_chan_new(1), *b = hgc_chan_new(1);
     start("left", passes_on, make_pair(a, b));
     start("right", passes_on, make_pair(b, a));
-    settle(2);
+    settle();
 }
 
 static void close_root(void)
@@ -257,7 +252,6 @@ int app_main(void)
                                 .verify = true};
     struct task *t;
     is(hgc_init(&config) | hgc_root_add(&root, sizeof root), HGC_OK, "the heap starts");
-    hk_sem_init(&ready, 0);
     hk_task_create(&t, &(struct hk_task_config){.name = "scenes"}, scenes, NULL);
     hk_task_join(t, NULL);
     return tap_end();

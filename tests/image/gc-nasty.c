@@ -348,11 +348,11 @@ static uint32_t sum(size_t offset)
 }
 #define SUM(field) sum(offsetof(struct mutator, field))
 
-/* Cycle after cycle, until there were enough of them and of moves. */
+/* Cycle after cycle, until there were enough of them and of moves, of each sort. */
 static void collects(void *arg)
 {
     (void)arg;
-    for (unsigned n = 0; n < NASTY_CYCLES || SUM(marking) < NASTY_MOVES; n++) {
+    for (unsigned n = 0; n < NASTY_CYCLES || SUM(marking) < NASTY_MOVES || !SUM(sent) || !SUM(inserted); n++) {
         if (hgc_collect(HGC_WAIT) != HGC_OK || ld_rlx(&wrong))
             break;
         hk_sleep(50000);        /* so that others run between two marks, also where there is one hart */

@@ -4,6 +4,7 @@
  * comes near.  In a mark that steps drive nobody else pays.  Who finds nothing to mark goes on while the heap has room. */
 #include "gc/gc_internal.h"
 #include "tap.h"
+#include "waits.h"
 
 enum { ARENA = 4 << 20, LARGE = ARENA / 4, NEXT = 64 << 10, NODE = HGC_KIND_FIRST, SLOW, SIZE = 256 };
 
@@ -83,18 +84,19 @@ static void instalments(void *arg)
 
 /* ---- nothing to mark --------------------------------------------------------------------------------------------- */
 
-static uint32_t tracing, gone_on, held_up;      /* atomic */
+static uint32_t tracing, allocates, gone_on, held_up;   /* atomic */
+static struct task *debtor;
 
-/* All that there is to mark, by a worker on another hart, for as long as the task has not got on; or half a second. */
+/* All that there is to mark, by a worker on another hart, for as long as the task has not got on; or until it waits for
+ * that. */
 static void trace_slowly(void *object, size_t size, struct hgc_visitor *v)
 {
-    uint64_t end = hk_now() + 500000000;
     (void)object, (void)size, (void)v;
     if (!gc_is_on())
         return;
     st_rlx(&tracing, 1);
     while (!ld_rlx(&gone_on))
-        if (hk_now() > end) {
+        if (ld_acq(&allocates) && waits(debtor)) {
             st_rlx(&held_up, 1);
             return;
         }
@@ -104,6 +106,7 @@ static hgc_ref(void) slow;
 
 static void goes_on_in_debt(void)
 {
+    debtor = hk_task_self();
     hgc_set(&slow, hgc_alloc(SLOW, SIZE));
     hgc_set(&list, NULL);
     hgc_collect(HGC_START);
@@ -113,6 +116,7 @@ static void goes_on_in_debt(void)
     while (drain_piece())               /* what dead words hold is marked, too */
         ;
     drain_leave();
+    st_rel(&allocates, 1);
     bool got = hgc_alloc(HGC_LEAF, NEXT) != NULL && owes() > 0 && hgc_alloc(HGC_LEAF, NEXT) != NULL;
     st_rlx(&gone_on, 1);
     ok(got && !ld_rlx(&held_up), "who is in debt and finds nothing to mark goes on while the heap has room");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* harts: 1 2 4 8 */
-/* seconds: 60 */
+/* seconds: 120 */
 /*
  * Harts given to marking, and harts kept free of it: who marks where, in all modes, beside tasks that leave no hart idle and
  * with all harts asleep; that every mark ends whatever roles change meanwhile; and which roles are refused.

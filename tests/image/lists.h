@@ -46,12 +46,14 @@ static void spin(void *arg)
     }
 }
 
-/* Two for each hart, so that none is ever idle. */
+/* Two for each hart, so that none is ever idle, once each has taken one. */
 static void busy(void)
 {
     st_rlx(&over, 0);
     for (unsigned i = 0; i < 2 * hk_harts(); i++)
         hk_task_create(&busy_task[i], NULL, spin, NULL);
+    while (hart_any_idle())
+        hk_yield();
 }
 
 static void busy_ends(void)

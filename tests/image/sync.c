@@ -3,8 +3,8 @@
 /* seconds: 60 */
 /* hal: riscv host */ /* host-harts: 1 4 */
 /* Mutex (exclusion, order, inheritance, death of the owner), semaphore, event, channel, and their timeouts. */
-#include "kernel/task.h"
 #include "tap.h"
+#include "waits.h"
 
 enum { WORKERS = 8, TURNS = 3000 };
 #define MS 1000000ull
@@ -55,7 +55,7 @@ static void mutex_errors(void)
     is(hk_mutex_unlock(&lock), HK_OK, "unlock");
     is(hk_mutex_unlock(&lock), HK_EPERM, "not twice either");
     hk_task_create(&t, NULL, holds, &lock);
-    hk_sleep(5 * MS);
+    until_waits(t);
     is(hk_mutex_try(&lock), HK_EAGAIN, "a held one cannot be had");
     uint64_t begin = hk_now();
     is(hk_mutex_lock_until(&lock, 10 * MS), HK_ETIMEOUT, "the time runs out");
@@ -85,7 +85,7 @@ static void by_priority(void)
     for (uintptr_t i = 0; i < 4; i++) {
         struct hk_task_config config = { .prio = prios[i], .set_prio = true };
         hk_task_create(&t[i], &config, takes_turn, (void *)i);
-        hk_sleep(3 * MS);
+        until_waits(t[i]);
     }
     hk_mutex_unlock(&lock);
     for (int i = 0; i < 4; i++)
@@ -119,12 +119,12 @@ static void inheritance(void)
     struct task *a, *b, *c;
     int result = -100;
     hk_task_create(&a, &low, holds, &lock);
-    hk_sleep(5 * MS);
+    until_waits(a);
     hk_task_create(&b, &mid, holds_two, NULL);
-    hk_sleep(5 * MS);
+    until_waits(b);
     is(ld_rlx(&a->prio), HK_NORMAL, "who holds what a task waits for inherits its priority");
     hk_task_create(&c, &top, wants_other, &result);
-    hk_sleep(5 * MS);
+    until_waits(c);
     is(ld_rlx(&b->prio), HK_URGENT, "again");
     is(ld_rlx(&a->prio), HK_URGENT, "and along the chain");
     hk_event_set(&go);
@@ -135,10 +135,27 @@ static void inheritance(void)
     hk_event_clear(&go);
 }
 
+static uint32_t rounds, enough;         /* atomic */
+
+/* Again and again in vain, so that its time may run out before main looks, where the host lets main wait. */
 static void waits_a_little(void *arg)
 {
     (void)arg;
-    hk_mutex_lock_until(&lock, 20 * MS);
+    do
+        own_add(&rounds, 1);
+    while (hk_mutex_lock_until(&lock, 20 * MS) == HK_ETIMEOUT && !ld_rlx(&enough));
+}
+
+/* main's priority while `t` waited in one and the same round. */
+static uint32_t prio_while_waited_for(const struct task *t)
+{
+    uint32_t round, prio;
+    do {
+        round = ld_acq(&rounds);
+        until_waits(t);
+        prio = ld_acq(&task_self()->prio);
+    } while (!waits(t) || ld_acq(&rounds) != round);
+    return prio;
 }
 
 static void inheritance_ends(void)
@@ -147,8 +164,8 @@ static void inheritance_ends(void)
     struct task *t;
     hk_mutex_lock(&lock);
     hk_task_create(&t, &top, waits_a_little, NULL);
-    hk_sleep(5 * MS);
-    is(ld_rlx(&task_self()->prio), HK_URGENT, "main inherits");
+    is(prio_while_waited_for(t), HK_URGENT, "main inherits");
+    st_rlx(&enough, 1);
     hk_task_join(t, NULL);
     is(ld_rlx(&task_self()->prio), HK_NORMAL, "until the waiter's time runs out");
     hk_mutex_unlock(&lock);
@@ -170,26 +187,31 @@ static void circle(void)
     int result = -100;
     hk_mutex_lock(&lock);
     hk_task_create(&t, NULL, locks_crosswise, &result);
-    hk_sleep(5 * MS);
+    until_waits(t);
     is(hk_mutex_lock(&other), HK_EDEADLK, "waiting that would close a circle is refused");
     hk_mutex_unlock(&lock);
     hk_task_join(t, NULL);
     is(result, HK_OK, "and the others go on");
 }
 
-static void dies_with_it(void *arg)
+static uint32_t has_both;               /* atomic */
+
+/* Ends when `waiter` waits for the first. */
+static void dies_with_it(void *waiter)
 {
-    (void)arg;
     hk_mutex_lock(&lock);
     hk_mutex_lock(&other);
-    hk_sleep(10 * MS);
+    st_rel(&has_both, 1);
+    while (task_waits_for(waiter) != (uintptr_t)&lock.waiters)
+        hk_sleep(100000);
 }
 
 static void owner_death(void)
 {
     struct task *t;
-    hk_task_create(&t, NULL, dies_with_it, NULL);
-    hk_sleep(3 * MS);
+    hk_task_create(&t, NULL, dies_with_it, hk_task_self());
+    while (!ld_acq(&has_both))
+        hk_sleep(100000);
     is(hk_mutex_lock(&lock), HK_EOWNERDEAD, "a waiter learns that the owner died");
     hk_task_join(t, NULL);
     is(hk_mutex_lock(&other), HK_EOWNERDEAD, "and so does who comes later");
@@ -202,13 +224,20 @@ static void owner_death(void)
 /* ---- semaphore ---- */
 
 static struct hk_sem sem;
-static uint32_t taken;
+static uint32_t taken, all_posted;      /* atomic */
 
+/* Until its time runs out after the last post: before, main may be held up. */
 static void takes(void *arg)
 {
     (void)arg;
-    while (hk_sem_wait(&sem, 50 * MS) == HK_OK)
-        amo_add_rlx(&taken, 1);
+    for (bool last = false; ;) {
+        if (hk_sem_wait(&sem, 20 * MS) == HK_OK)
+            amo_add_rlx(&taken, 1);
+        else if (last)
+            return;
+        else
+            last = ld_acq(&all_posted);
+    }
 }
 
 static void semaphore(void)
@@ -226,6 +255,7 @@ static void semaphore(void)
         if (i % 16 == 0)
             hk_yield();
     }
+    st_rel(&all_posted, 1);
     for (int i = 0; i < WORKERS; i++)
         hk_task_join(t[i], NULL);
     is(taken, TURNS, "no post is lost, none counts twice");

@@ -18,30 +18,45 @@ static void notes(void *arg)
         order[i] = (uint32_t)(uintptr_t)arg;
 }
 
+/* One for a time that is over counts as for now: so it is with the later ones when the host lets the first start last. */
+static bool by_their_time(void)
+{
+    bool good = true;
+    for (int i = 1; i < 4; i++) {
+        const struct hk_timer *a = &timer[order[i - 1]], *b = &timer[order[i]];
+        good &= a->when < b->when || (a->when == b->when && a < b);
+    }
+    return good;
+}
+
 static void in_order(void)
 {
+    static const uint8_t ms[4] = { 6, 2, 9, 2 };
     hal_crit_t c = hal_crit_enter();    /* all on one hart */
     uint64_t now = hk_now();
-    hk_timer_start(&timer[0], now + 6 * MS, notes, (void *)2);
-    hk_timer_start(&timer[1], now + 2 * MS, notes, (void *)0);
-    hk_timer_start(&timer[2], now + 9 * MS, notes, (void *)3);
-    hk_timer_start(&timer[3], now + 4 * MS, notes, (void *)1);
+    for (uintptr_t i = 0; i < 4; i++)
+        hk_timer_start(&timer[i], now + ms[i] * MS, notes, (void *)i);
     hal_crit_exit(c);
     hk_sleep(20 * MS);
     is(ld_rlx(&fired), 4, "timers fire");
-    ok(order[0] == 0 && order[1] == 1 && order[2] == 2 && order[3] == 3, "by their time");
+    ok(by_their_time(), "by their time, those of one moment in their order");
     ok(!hk_timer_cancel(&timer[0]), "one that fired cannot be cancelled");
 }
 
 static void cancelled(void)
 {
     st_rlx(&fired, 0);
+    hal_crit_t c = hal_crit_enter();    /* or the first may be due before it is cancelled, on a host that is busy */
     hk_timer_start(&timer[0], hk_now() + 5 * MS, notes, NULL);
     hk_timer_start(&timer[1], hk_now() + 6 * MS, notes, NULL);
-    hk_yield();
-    ok(hk_timer_cancel(&timer[0]), "a timer is cancelled");
+    bool gone = hk_timer_cancel(&timer[0]);
+    hal_crit_exit(c);
+    ok(gone, "a timer is cancelled");
     hk_sleep(15 * MS);
     is(ld_rlx(&fired), 1, "then only the other one fires");
+    hk_timer_start(&timer[0], hk_now() + 3600000 * MS, notes, NULL);
+    hk_yield();
+    ok(hk_timer_cancel(&timer[0]), "so is one that was started a while ago");
 }
 
 static void many(void)
@@ -66,8 +81,10 @@ static void restarts(void)
 {
     st_rlx(&fired, 0);
     hk_timer_start(&periodic, hk_now(), again, NULL);
-    hk_sleep(30 * MS);
-    is(ld_rlx(&fired), 10, "a timer starts itself again");
+    while (ld_rlx(&fired) < 10)         /* or the test hangs: on a busy host they come later than 9 ms */
+        hk_sleep(MS);
+    hk_sleep(5 * MS);
+    is(ld_rlx(&fired), 10, "a timer starts itself again, as often as it wants");
 }
 
 static void sleeps(void *arg)
@@ -76,6 +93,19 @@ static void sleeps(void *arg)
     hk_sleep(ns);
     uint64_t took = hk_now() - begin;
     hk_task_exit((void *)(uintptr_t)(took >= ns));
+}
+
+/* Of 20, of 20 ms each: a host that is busy makes some of them longer. */
+static uint64_t shortest_sleep(void)
+{
+    uint64_t shortest = UINT64_MAX;
+    for (int i = 0; i < 20; i++) {
+        uint64_t begin = hk_now();
+        hk_sleep(20 * MS);
+        uint64_t took = hk_now() - begin;
+        shortest = took < shortest ? took : shortest;
+    }
+    return shortest;
 }
 
 static void sleeping(void)
@@ -90,9 +120,7 @@ static void sleeping(void)
         good += result != NULL;
     }
     is(good, 20, "nobody wakes early");
-    uint64_t begin = hk_now();
-    hk_sleep(20 * MS);
-    ok(hk_now() - begin < 2000 * MS, "nor far too late");
+    ok(shortest_sleep() < 100 * MS, "nor far too late");
 }
 
 /* A timer whose memory goes away right after it was cancelled, while other harts fire theirs. */
