@@ -102,8 +102,8 @@ static void limiter_look(void)
     gc.limiter_sums = s;
     gc.limiter_us = now;
     uint32_t worker = s.worker - was.worker, assist = amo_swap_rlx(&gc.limiter_assist_us, 0);
-    uint32_t tasks = over(all, s.idle - was.idle + worker);
-    uint64_t gc_us = (uint64_t)worker + assist + (s.waited - was.waited) + (s.stopped - was.stopped);
+    uint32_t stopped = s.stopped - was.stopped, tasks = over(all, s.idle - was.idle + worker + stopped);
+    uint64_t gc_us = (uint64_t)worker + assist + (s.waited - was.waited) + stopped;
     if (wall > FORGET_US)
         limiter_init(&gc.limiter, hal_hart_count());
     else
