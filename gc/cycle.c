@@ -11,7 +11,7 @@ uint32_t hgc_phase __attribute__((section(".sdata.hgc_phase"))) = GC_OFF;
 
 bool cycle_wanted(void)
 {
-    return !gc_is_on() && (ld_rlx(&gc.used) > ld_rlx(&gc.trigger) || ld_rlx(&gc.period_due));
+    return !gc_is_on() && (ld_rlx(&gc.used) > ld_rlx(&gc.trigger) || pace_period_due());
 }
 
 bool cycle_due(void)

@@ -697,6 +697,7 @@ static inline bool pace_period_ok(uint64_t ns)
 {
     return ns == HGC_PERIOD_OFF || (ns >= 1000000 && ns / 1000000 <= INT32_MAX);
 }
+bool pace_period_due(void);             /* a cycle is due for the time's sake */
 void pace_init(void);
 void pace_begin(void);          /* world stopped, before the phase is MARK */
 void pace_end(uint64_t marked_until);   /* world stopped, live and used are known, the sweep has begun */

@@ -314,6 +314,12 @@ size_t hgc_set_limit(size_t bytes)
 
 /* ---- the time trigger -------------------------------------------------------------------------------------------- */
 
+/* period_over runs in stops, too, so what it has seen of last_ms may be from before the one that begins or ends a cycle. */
+bool pace_period_due(void)
+{
+    return ld_rlx(&gc.period_due) && ms(hal_time_ns()) - ld_rlx(&gc.last_ms) >= ms(gc.cfg.period_ns);
+}
+
 /* In a handler: the sweeper's task starts the cycle, or a task that allocates before it comes to run. */
 static void period_over(void *arg)
 {

@@ -207,7 +207,7 @@ static void sweeper(void *arg)
     (void)arg;
     for (;;) {
         hk_sem_wait(&gc.sweep_wake, HK_FOREVER);
-        if (ld_rlx(&gc.period_due))
+        if (pace_period_due())
             cycle_start(HGC_START, false, 0);      /* which sweeps first; the mark's end wakes us again */
         while (sweep_some(16))
             hk_yield();

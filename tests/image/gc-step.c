@@ -219,6 +219,7 @@ static void time_is_due(void)
 {
     steps(BIG, HGC_STEP_INSTRUCTIONS);
     unsigned n = cycles();
+    st_rlx(&gc.last_ms, gc.last_ms - (uint32_t)(gc.cfg.period_ns / 1000000));
     st_rlx(&gc.period_due, 1);
     hk_sem_post(&gc.sweep_wake);
     hk_sleep(50000000);
