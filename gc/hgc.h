@@ -553,7 +553,7 @@ enum hgc_step_how {
  * one ran, is over and swept, or other harts are at the last of it).  0 or less: there may be more.
  * A call with a budget above 0 does one piece at least, if there is one, so any sequence of calls comes to an end of the
  * cycle.  A piece is not divided, so the budget is overrun by one at most: the grey objects of a block of 4 KiB, 4 KiB of a
- * large object, one with a trace function as a whole; the used part of one task's stack; one range of roots; a block's sweep;
+ * large object, one with a trace function as a whole; the used part of one task's stack; one range of roots; two blocks' sweep;
  * or a stop, which begins or ends a cycle, with the wait for all harts.  Time in which the task was preempted counts, too: give
  * it a priority above that of the others if that matters.  In the stopped modes a step that begins a cycle comes back after
  * its mark, unless the task is one of the system.

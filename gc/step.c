@@ -104,11 +104,9 @@ static bool piece(struct step *s)
 {
     if (gc_is_on())
         return mark(s) || end_mark(s);
-    if (sweep_some(1)) {
-        s->left -= PER_SWEEP;
-        return true;
-    }
-    return begin_cycle(s);
+    unsigned swept = sweep_some(SWEEP_PIECE);
+    s->left -= (int64_t)(swept * PER_SWEEP);
+    return swept || begin_cycle(s);
 }
 
 static bool going_on(void)
