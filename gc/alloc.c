@@ -84,6 +84,7 @@ struct ladder {
     unsigned rung, collected;
     size_t size;
     bool refused;
+    uint32_t looked;            /* the last cycle that was over when it looked for memory */
 };
 
 /* The program may have let something go.  Where the limiter fails allocations it gets one collection a rung for that, until
@@ -96,11 +97,17 @@ static bool chance(const struct ladder *l, unsigned rung)
     return true;
 }
 
+/* Others took what was freed, or a cycle of theirs has freed something since it looked. */
+static bool behind(const struct ladder *l)
+{
+    return pace_taken() || ld_rlx(&gc.finished) != l->looked;
+}
+
 /* Does the next thing that may free memory.  False: nothing is left to try. */
 static bool next_rung(struct ladder *l)
 {
     uint32_t begun = ld_rlx(&gc.cycle);
-    if (l->rung == TELL && !l->refused && l->collected < AGAIN && pace_taken())
+    if (l->rung == TELL && !l->refused && l->collected < AGAIN && behind(l))
         l->rung = COLLECT;
     switch (l->rung++) {
     case 0:
@@ -138,6 +145,7 @@ static bool relieve(struct ladder *l)
 /* Once refused, it is not enough that a collection made room for this one: it must have gained something. */
 static bool refused(struct ladder *l)
 {
+    l->looked = ld_rlx(&gc.finished);
     if (!pace_refuses(l->refused ? SIZE_MAX : l->size))
         return false;
     l->refused = true;
