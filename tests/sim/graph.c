@@ -405,8 +405,8 @@ static void run_workers(void)
         hk_task_join(task[i], NULL);
 }
 
-/* The object of that number, if it is still there. */
-static const struct node *is_left(unsigned number)
+/* The object of that number, if it is still there.  An address is no reference: the sweep may be at it, which is a race that is meant. */
+HAL_NO_SANITIZE static const struct node *is_left(unsigned number)
 {
     const struct node *p = (const struct node *)truth_address(number);
     return hgc_size(p) && p->magic == MAGIC && p->number == number ? p : NULL;
