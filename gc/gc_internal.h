@@ -673,7 +673,7 @@ void sweep_init(void);
 /* Fills freed memory; `clobber` is set.  Nobody finds or takes it now. */
 void sweep_clobber(uintptr_t at, size_t bytes);
 void sweep_begin(void);         /* world stopped */
-unsigned sweep_some(unsigned effort);   /* in blocks; what it has spent, a block's more at most; 0: none left to take */
+unsigned sweep_some(unsigned effort);   /* in blocks; what it has spent, by one block more at most; 0: none is left */
 void sweep_finish(void);        /* until every block has been swept; task */
 bool sweep_done(void);
 

@@ -20,6 +20,7 @@
 #include "gc/gc_internal.h"
 #include "hal_mark.h"
 #include "tap.h"
+#include "turns.h"
 
 #ifndef LOAD_MIB
 #define LOAD_MIB 4
@@ -37,7 +38,7 @@
 #define LOAD_PARTS 7
 #endif
 enum {
-    ARENA = LOAD_MIB << 20, NODE = HGC_KIND_FIRST, HARTS = 8, LISTS = 32, TURN_NS = 400000, NS_PER_INSN = 16,
+    ARENA = LOAD_MIB << 20, NODE = HGC_KIND_FIRST, HARTS = 8, LISTS = 32, NS_PER_INSN = 16,
 };
 
 struct node {
@@ -106,20 +107,7 @@ static bool build(uintptr_t live)
     return true;
 }
 
-/* ---- turns and costs --------------------------------------------------------------------------------------------- */
-
-static struct hk_timer turn[HARTS];
-
-static void turn_over(void *arg)
-{
-    hk_timer_start((struct hk_timer *)arg, hk_now() + TURN_NS, turn_over, arg);
-}
-
-static void start_turns(void *arg)
-{
-    struct hk_timer *t = &turn[(unsigned)(uintptr_t)arg];
-    hk_timer_start(t, hk_now() + TURN_NS / hk_harts() * (unsigned)(uintptr_t)arg + TURN_NS, turn_over, t);
-}
+/* ---- costs ------------------------------------------------------------------------------------------------------- */
 
 /* No cycle runs, and the other harts sleep. */
 static void measure_costs(void *arg)
@@ -327,10 +315,7 @@ int app_main(void)
     hk_task_join(t, NULL);
     hk_printf("# load: an allocation is %u instructions, a turn of the loop %u/100\n",
               (unsigned)(alloc_ns100 / 100 / NS_PER_INSN), (unsigned)(loop_ns100 / NS_PER_INSN));
-    for (unsigned i = 0; i < hk_harts() && hk_harts() > 1; i++) {
-        hk_task_create(&t, &(struct hk_task_config){.hart_plus_1 = (int)i + 1}, start_turns, (void *)(uintptr_t)i);
-        hk_task_join(t, NULL);
-    }
+    start_turns();
     if (LOAD_PARTS & 1)
         half_live();
     if (LOAD_PARTS & 2)

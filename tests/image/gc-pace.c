@@ -10,6 +10,7 @@
  * limit, by what else the host did, and now and then near the bound. */
 #include "gc/gc_internal.h"
 #include "tap.h"
+#include "turns.h"
 
 enum {
     ARENA = 4 << 20, NODE = HGC_KIND_FIRST,
@@ -317,30 +318,6 @@ static void sweeping(void *arg)
 }
 
 /* ---- all --------------------------------------------------------------------------------------------------------- */
-
-/* QEMU lets the harts take turns, which end at the next timer of any hart: one of each keeps them short. */
-enum { HARTS = 8, TURN_NS = 400000 };
-static struct hk_timer turn[HARTS];
-
-static void turn_over(void *arg)
-{
-    hk_timer_start(arg, hk_now() + TURN_NS, turn_over, arg);
-}
-
-static void start_turn(void *arg)
-{
-    struct hk_timer *t = arg;
-    hk_timer_start(t, hk_now() + TURN_NS / HARTS * (unsigned)(t - turn) + TURN_NS, turn_over, t);
-}
-
-static void start_turns(void)
-{
-    for (unsigned i = 0; i < hk_harts() && hk_harts() > 1; i++) {
-        struct task *t;
-        hk_task_create(&t, &(struct hk_task_config){.hart_plus_1 = (int)i + 1}, start_turn, &turn[i]);
-        hk_task_join(t, NULL);
-    }
-}
 
 static void in_task(void (*fn)(void *))
 {

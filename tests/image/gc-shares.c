@@ -8,8 +8,9 @@
  */
 #include "gc/gc_internal.h"
 #include "tap.h"
+#include "turns.h"
 
-enum { NODE = HGC_KIND_FIRST, NODES = 30000, LISTS = 16, ARENA = 8 << 20, CYCLES = 8, HARTS = 8, TURN_NS = 400000 };
+enum { NODE = HGC_KIND_FIRST, NODES = 30000, LISTS = 16, ARENA = 8 << 20, CYCLES = 8, HARTS = 8 };
 
 #ifndef LONGEST_US                      /* of a worker's turn: 100 us and what is begun then */
 #define LONGEST_US 300
@@ -57,29 +58,6 @@ static uint64_t workers_us(unsigned from, unsigned to)
         us += ld_rlx(&g->mode_us[WORKER_DEDICATED]) + ld_rlx(&g->mode_us[WORKER_FRACTIONAL]) + ld_rlx(&g->mode_us[WORKER_IDLE]);
     }
     return us;
-}
-
-/* QEMU lets the harts take turns, which end at the next timer of any hart: one hart's timer alone would take its own turns away. */
-static struct hk_timer turn[HARTS];
-
-static void turn_over(void *arg)
-{
-    hk_timer_start(arg, hk_now() + TURN_NS, turn_over, arg);
-}
-
-static void start_turn(void *arg)
-{
-    struct hk_timer *t = arg;
-    hk_timer_start(t, hk_now() + TURN_NS / HARTS * (unsigned)(t - turn) + TURN_NS, turn_over, t);
-}
-
-static void start_turns(void)
-{
-    for (unsigned i = 0; i < hk_harts(); i++) {
-        struct task *t;
-        hk_task_create(&t, &(struct hk_task_config){.hart_plus_1 = (int)i + 1}, start_turn, &turn[i]);
-        hk_task_join(t, NULL);
-    }
 }
 
 static struct task *start_busy(void)

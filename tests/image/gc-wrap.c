@@ -5,7 +5,7 @@
 #include "gc/gc_internal.h"
 #include "tap.h"
 
-enum { ARENA = 2 << 20, SIZE = 64, WORDS = 0x1234 };
+enum { ARENA = 2 << 20, SIZE = 64, CONTENT = 0x1234 };
 
 static uint32_t holds, go, kept;        /* atomic */
 
@@ -13,11 +13,11 @@ static __attribute__((noinline)) void hold(void *arg)
 {
     (void)arg;
     uintptr_t *volatile p = hgc_alloc(HGC_AMBIGUOUS, SIZE);
-    p[0] = WORDS;
+    p[0] = CONTENT;
     st_rlx(&holds, 1);
     while (!ld_rlx(&go))
         hk_sleep(1000000);
-    st_rlx(&kept, hgc_size(p) == SIZE && p[0] == WORDS);
+    st_rlx(&kept, hgc_size(p) == SIZE && p[0] == CONTENT);
 }
 
 static bool survives_cycle(void)

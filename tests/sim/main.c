@@ -101,6 +101,12 @@ int app_main(void)
     return status;
 }
 
+void workload_cycle_wraps(unsigned first)
+{
+    if (sim_choose(2))
+        gc.cycle = gc.finished = gc.ended = gc.sweep_cycle = UINT32_MAX - 1 - sim_choose(first);
+}
+
 /* One hart at least marks if it likes. */
 void workload_roles(struct hgc_config *config)
 {
@@ -135,8 +141,7 @@ void workload_heap_stopped(size_t bytes, unsigned stopped_in)
         workload_roles(&config);
     if (!config.base || hgc_init(&config) != HGC_OK)
         sim_fail("hgc_init failed");
-    if (sim_choose(2))                  /* the number of a cycle wraps */
-        gc.cycle = gc.finished = gc.ended = gc.sweep_cycle = UINT32_MAX - 1 - sim_choose(3);
+    workload_cycle_wraps(3);
 }
 
 static struct { hgc_ref(void) object; hgc_ref(struct hgc_weak) weak; } aside;

@@ -34,6 +34,8 @@ void workload_heap_stopped(size_t bytes, unsigned stopped_in);
 /* Gives harts roles of the schedule's choice. */
 struct hgc_config;
 void workload_roles(struct hgc_config *config);
+/* In every second schedule the number of a cycle wraps, in one of the first; right after hgc_init. */
+void workload_cycle_wraps(unsigned first);
 
 /* A mark in which a task shades beside the others, by reading a weak reference to what nothing else leads to.  One at a time.
  * In two parts: an object is laid aside; when a mark has begun it is found, and kept. */

@@ -146,8 +146,7 @@ static void start(void)
         workload_roles(&config);
     if (!config.base || hgc_init(&config) != HGC_OK)
         sim_fail("hgc_init failed");
-    if (sim_choose(2))                  /* the number of a cycle wraps */
-        gc.cycle = gc.finished = gc.ended = gc.sweep_cycle = UINT32_MAX - 1 - sim_choose(6);
+    workload_cycle_wraps(6);
 }
 
 int lua_states(void)
