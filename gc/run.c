@@ -113,7 +113,7 @@ void *run_take(unsigned id)
         if (gc.cfg.verify)
             verify_run_end(start + bytes);
     }
-    fence_ww();                         /* bits before any pointer into the run [L-publish.ww] */
+    fence_ww();                         /* bits before any pointer into the run [L-publish.ww], [L-relay.ww] */
     if (bits_zero(b->live, to, c->cells) < c->cells)
         partial_push(b);
 

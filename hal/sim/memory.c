@@ -161,6 +161,21 @@ static void acquired(struct sim_hart *h, uintptr_t p, enum sim_order order, uint
         h->load_floor = at;
 }
 
+/*
+ * What the reader of a relaxed store by h may rely on: what lies before h's last fence.  Of an address also what h has
+ * learnt from others with the addresses that it has loaded, for the one it stores may depend on them; its own writes since
+ * the fence are not among that.
+ */
+static struct sim_clock relaxed(const struct sim_hart *h, uint64_t value)
+{
+    struct sim_clock c = h->fenced;
+    if (sim_is_address(value)) {
+        race_join(&c, &h->clock);
+        c.at[h->index] = h->fenced.at[h->index];
+    }
+    return c;
+}
+
 uint64_t mem_load(uintptr_t p, unsigned size, enum sim_order order, uintptr_t pc)
 {
     struct sim_hart *h = sim->cur;
@@ -202,7 +217,7 @@ void mem_store(uintptr_t p, unsigned size, uint64_t value, enum sim_order order,
     if (h->buffered == SIM_BUFFER)
         drain(h, 0);
     struct sim_pending *e = &h->buffer[h->buffered++];
-    *e = (struct sim_pending){p, value, h->number++, h->fence_need, size, h->fenced};
+    *e = (struct sim_pending){p, value, h->number++, h->fence_need, size, relaxed(h, value)};
     if (order & SIM_REL) {                  /* fence rw,w and a store: all later stores stay behind what was before */
         e->need = h->fence_need = e->number;
         e->clock = h->fenced = h->clock;
@@ -233,8 +248,10 @@ static uint64_t begin_amo(struct sim_hart *h, uintptr_t p, unsigned size, enum s
 static void end_amo(struct sim_hart *h, uintptr_t p, unsigned size, uint64_t value, enum sim_order order)
 {
     write_memory(h, p, size, value);
-    if (sim->cfg.race)
-        race_join(race_message(p), order & SIM_REL ? &h->clock : &h->fenced);
+    if (sim->cfg.race) {
+        struct sim_clock carried = order & SIM_REL ? h->clock : relaxed(h, value);
+        race_join(race_message(p), &carried);
+    }
     race_tick(h);
 }
 

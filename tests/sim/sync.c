@@ -10,7 +10,7 @@
 #include "sim.h"
 #include "workload.h"
 
-enum { TASKS = 5, MUTEXES = 3, WORDS = 12, GATES = 6, TIMERS = 2, SLOTS = 64 };
+enum { TASKS = 5, MUTEXES = 3, WORDS = 12, GATES = 6, TIMERS = 2, SLOTS = 64, NOTES = 12 };
 #define TRUTH HAL_NO_SANITIZE __attribute__((noinline))
 
 struct facts {
@@ -986,12 +986,44 @@ static void claims(void)
         sim_fail("%d claims were never answered", (int)owed());
 }
 
+/* ---- what is handed on without a fence --------------------------------------------------------------------------- */
+
+/* Task 0 writes notes and shows each behind a fence; the others hand on the note that they have read, without one.  It is as
+ * task 0 wrote it wherever it is read: addresses and stored values depend on loads [L-relay]. */
+static struct note { unsigned text; } note[NOTES];
+static struct note *desk[TASKS];        /* atomic */
+
+static void hand_on(void *arg)
+{
+    unsigned self = (unsigned)(uintptr_t)arg;
+    struct note *last = NULL;
+    for (unsigned n = 0; n < NOTES && last != &note[NOTES - 1]; n++) {
+        if (self == 0) {
+            last = &note[n];
+            last->text = n + 1;
+            fence_ww();
+        } else {
+            while (last == ld_rlx(&desk[self - 1]))
+                nap();                  /* who is yielded to may have a lower priority */
+            last = ld_rlx(&desk[self - 1]);
+            if (last->text != (unsigned)(last - note) + 1)
+                sim_fail("note %u was read before it was written", (unsigned)(last - note));
+        }
+        st_rlx(&desk[self], last);
+    }
+}
+
+static void relay(void)
+{
+    run_tasks(hand_on);
+}
+
 /* ------------------------------------------------------------------------------------------------------------------ */
 
 int sync_scenes(void)
 {
     static void (*const scene[])(void) = {
-        mutexes, inversion, semaphores, events, crowd, channels, all_timers, storm, parks, world, claims,
+        mutexes, inversion, semaphores, events, crowd, channels, all_timers, storm, parks, world, claims, relay,
     };
     tasks = 2 + sim_choose(TASKS - 1);
     patient = sim_choose(3) == 0;
