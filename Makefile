@@ -292,7 +292,7 @@ host_app_lines := $(host_app_run:%=%.run)
 S := $(O)/sim
 sim_defs := -DHK_MAX_HARTS=8 -DHK_MAX_TASKS=64 -DHK_STACK_SIZE=16384 -DHK_MAIN_STACK_SIZE=16384 -DHK_IDLE_STACK_SIZE=8192 \
     -DHK_STACKS_KEPT=2 -DHK_TICK_NS=40000 -DHART_GC_SIZE=7168 -DHGC_KINDS=5 -DHGC_BLOCK_SHIFT=10 -DHGC_QUEUE_SIZE=4 \
-    -DHGC_RUNS_HELD=3 -DHGC_SLICE=1024 -DHAL_HAS_LIBC
+    -DHGC_RUNS_HELD=3 -DHGC_SLICE=128 -DHAL_HAS_LIBC
 sim_cflags = $(common) $(sim_defs) -Ihal/sim -Itests/sim -O2 -fno-pie -fno-omit-frame-pointer
 sim_hooked := $(kernelish) -fsanitize=thread --param tsan-instrument-func-entry-exit=0 \
     -Dmemset=sim_memset -Dmemcpy=sim_memcpy -Dmemmove=sim_memmove -Dmemcmp=sim_memcmp

@@ -33,7 +33,7 @@ static uintptr_t given, taken;          /* atomic: into the pool and out of it, 
 
 enum { BATCH = 4 };     /* waiters that are paid in one critical section */
 /* Work: what one allocation is asked for at most. */
-enum { INSTALMENT = 4 * 1024, INSTALMENT_ALONE = 16 * 1024 };
+enum { INSTALMENT = 3 * 1024, INSTALMENT_ALONE = 16 * 1024 };
 
 /* ---- the queue --------------------------------------------------------------------------------------------------- */
 
@@ -190,7 +190,7 @@ static uintptr_t mark_for(uintptr_t work, bool *dry)
     uint64_t begin = hal_time_ns();
     uintptr_t from = hart_work(g);
     *dry = false;
-    while (on && hart_work(g) - from < work && !(*dry = !drain_piece()) && !hart_resched_due())
+    while (on && hart_work(g) - from < work && !(*dry = !drain_piece(true)) && !hart_resched_due())
         ;
     uintptr_t done = on ? hart_work(g) - from : 0;
     uint64_t ns = hal_time_ns() - begin;
@@ -210,6 +210,13 @@ static bool beyond_goal(void)
 {
     uintptr_t goal = ld_rlx(&gc.goal);
     return ld_rlx(&gc.used) >= goal + goal / 32;
+}
+
+/* So far beyond the goal, or so near the limit, that others are not relied on any more. */
+static bool is_tight(void)
+{
+    uintptr_t goal = ld_rlx(&gc.goal), limit = ld_rlx(&gc.limit), used = ld_rlx(&gc.used);
+    return used >= goal + goal / 4 || used >= limit - limit / 8;
 }
 
 static intptr_t bytes_for(uintptr_t work, uint32_t ratio)
@@ -242,12 +249,12 @@ static void work_off(struct task *t, uintptr_t work, uint32_t ratio)
     }
 }
 
-/* No pause is longer for the size of an object, or for how near the goal is.  Who has nobody that marks beside it pays what two blocks
- * cost, if that is more, so that a debt never lasts. */
+/* No pause is longer for the size of an object, or for how near the goal is.  Who has nobody that marks beside it, or may not
+ * rely on those any more, pays what two blocks cost, if that is more, so that a debt never lasts. */
 static uintptr_t instalment(uint32_t ratio)
 {
     uintptr_t two = (uintptr_t)pacer_scale(2 * HGC_BLOCK, ratio, 1u << PACER_SHIFT);
-    if (hal_hart_count() > 1 || two < INSTALMENT)
+    if (two < INSTALMENT || (hal_hart_count() > 1 && !is_tight()))
         return INSTALMENT;
     return two < INSTALMENT_ALONE ? two : INSTALMENT_ALONE;
 }

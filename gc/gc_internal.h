@@ -264,7 +264,7 @@ struct run {
 #define HGC_RUNS_HELD 64                /* runs that a hart holds at most */
 #endif
 #ifndef HGC_SLICE
-#define HGC_SLICE (4 * 1024)            /* bytes of a large object that a worker scans at a time */
+#define HGC_SLICE 512                   /* bytes that are scanned in one go while the program waits */
 #endif
 enum { QUEUE_SIZE = HGC_QUEUE_SIZE, RUNS_HELD = HGC_RUNS_HELD };
 _Static_assert((QUEUE_SIZE & (QUEUE_SIZE - 1)) == 0, "HGC_QUEUE_SIZE: the indices of a queue wrap, so a power of two");
@@ -436,8 +436,9 @@ void mark_word(uintptr_t word);
 /* Makes the object grey that `p` points to or into, whatever it was.  After the stores that shall be seen, in the same
  * critical section. */
 void mark_again(uintptr_t p);
-/* Follows the references of all grey objects of a block taken from a queue. */
-void mark_block(struct block *b);
+/* Follows the references of the grey objects of a block taken from a queue, of some `most` bytes (small objects up to twice as
+ * many, a large one with a trace function all): with a rest it goes back. */
+void mark_block(struct block *b, uintptr_t most);
 /* Marks what the object refers to, but not the object. In a drain. */
 void mark_children(const struct object *o);
 /* Calls visit for each reference of the object. */
@@ -522,8 +523,9 @@ void worker_roles(uint64_t mark, uint64_t kept_free);
  * drain, no job) means that nobody can still find work. */
 void drain_enter(void);
 void drain_leave(void);
-/* A root job, or the grey objects of a block.  False: there is nothing to be had.  In a drain. */
-bool drain_piece(void);
+/* A root job, or the grey objects of a block, but few of them if the program waits for it and other harts mark, too.  False: there
+ * is nothing to be had.  In a drain. */
+bool drain_piece(bool brief);
 
 /* What the current task takes while marking runs: bytes of runs and large objects.  Task. */
 void assist_charge(uintptr_t bytes);

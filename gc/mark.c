@@ -311,7 +311,17 @@ static void scan_cells(struct block *b, unsigned cell, uintptr_t at, unsigned by
     tell(&m);
 }
 
-static bool scan_small(struct block *b)
+/* The lowest n of them. */
+static uintptr_t lowest_bits(uintptr_t bits, uintptr_t n)
+{
+    uintptr_t rest = bits;
+    while (n-- && rest)
+        rest &= rest - 1;
+    return bits & ~rest;
+}
+
+/* Grey cells, `most` bytes and one more at most of each word of bits, until so much is done.  Returns how many bytes. */
+static uintptr_t scan_small(struct block *b, uintptr_t most)
 {
     const struct class_entry *c = &gc_classes[b->class];
     uintptr_t pattern = special_any(b) ? 0 : pattern_of(b->kind, c->cell);
@@ -320,6 +330,8 @@ static bool scan_small(struct block *b)
         uintptr_t todo = ld_rlx(&b->mark[w]) & ~ld_rlx(&b->scan[w]) & ld_rlx(&b->live[w]);
         if (!todo)
             continue;
+        if (most < HGC_BLOCK)
+            todo = lowest_bits(todo, most / c->cell + 1);
         /* [L-run-zero.rr] */
         fence_rr();                     /* bits before the zeroes of a new run; partner: fence w,w in run.c */
         amo_or_ar(&b->scan[w], todo);   /* before the objects are read; partner: mark_again [L-touch.acq] */
@@ -328,9 +340,11 @@ static bool scan_small(struct block *b)
         else
             scan_cells(b, w * WORD_BITS, at, c->cell, todo);
         bytes += bits_count(todo) * c->cell;
+        if (bytes >= most)
+            break;
     }
     own_add(&gc_self()->scan_heap, bytes);
-    return bytes != 0;
+    return bytes;
 }
 
 static bool grey_left(const struct block *b)
@@ -341,10 +355,16 @@ static bool grey_left(const struct block *b)
     return false;
 }
 
-static void mark_small(struct block *b)
+/* Ends soon after so much is done, twice that at most; who finds more puts the block back, whose owner it is still. */
+static void mark_small(struct block *b, uintptr_t most)
 {
     for (;;) {
-        while (scan_small(b)) {
+        uintptr_t n, done = 0;
+        while ((n = scan_small(b, most)) != 0 && (done += n) < most) {
+        }
+        if (n && grey_left(b)) {
+            markq_push(b);
+            return;
         }
         amo_swap_ar(&b->queued, 0);     /* [L-queued.acq, L-queued-owner.rel] */
         if (!grey_left(b) || amo_swap_ar(&b->queued, 1) != 0)       /* [L-queued-owner.acq] */
@@ -361,11 +381,11 @@ static bool leave_large(struct block *b, uintptr_t size)
 
 /* A large object is scanned in slices from a cursor.  A worker claims a slice and, if more remain, puts the block back
  * before it scans (`queued` stays on), so that others can help. */
-static void mark_large(struct block *b)
+static void mark_large(struct block *b, uintptr_t most)
 {
     uintptr_t size = b->large.blocks_or_head << HGC_BLOCK_SHIFT, start = block_address(b);
     const struct hgc_kind *k = &gc_kinds[b->kind].k;
-    uintptr_t step = k->trace && !k->words ? size : HGC_SLICE;
+    uintptr_t step = k->trace && !k->words ? size : most;
     struct object o = {b, 0};
     for (;;) {
         uintptr_t at = ld_rlx(&b->large.cursor);
@@ -387,12 +407,12 @@ static void mark_large(struct block *b)
     }
 }
 
-void mark_block(struct block *b)
+void mark_block(struct block *b, uintptr_t most)
 {
     hk_assert(gc_is_on());              /* who holds a block counts in gc.active: no mark ends meanwhile */
     own_add(&gc_self()->scanned, 1);
     if (ld_rlx(&b->state) == BLOCK_SMALL)
-        mark_small(b);
+        mark_small(b, most);
     else
-        mark_large(b);
+        mark_large(b, most);
 }

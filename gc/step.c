@@ -38,7 +38,7 @@ static bool is_over(const struct step *s)
 static bool mark_piece(struct step *s, struct gc_hart *g)
 {
     uintptr_t bytes = hart_work(g) - ld_rlx(&g->leaf_bytes), marked = ld_rlx(&g->marked_objects);
-    if (!drain_piece())
+    if (!drain_piece(false))
         return false;
     bytes = hart_work(g) - ld_rlx(&g->leaf_bytes) - bytes;
     s->left -= PER_PIECE + (int64_t)bytes * PER_BYTE + (int64_t)(ld_rlx(&g->marked_objects) - marked) * PER_MARK;

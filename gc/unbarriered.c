@@ -65,7 +65,7 @@ static bool mark_a_little(void)
             markq_push(b);
             return false;
         }
-        mark_block(b);
+        mark_block(b, HGC_BLOCK);
     }
     return true;
 }
@@ -74,7 +74,7 @@ static void mark_the_rest(void)
 {
     struct block *b;
     while ((b = markq_take()))
-        mark_block(b);
+        mark_block(b, HGC_BLOCK);
     gc.stopped_marks++;
 }
 

@@ -25,7 +25,8 @@
 enum { SHARE = 1024, CREDIT_SLACK = 2048 };
 /* The longest that a fractional worker keeps a task from its hart at a time, in time and in work: whichever ends first. */
 #define TURN_NS 100000u
-#define TURN_WORK (16u * 1024)
+#define TURN_WORK (4u * 1024)
+#define TURN_WORK_ALONE (16u * 1024)
 
 /* ---- shares and roles -------------------------------------------------------------------------------------------- */
 
@@ -248,15 +249,20 @@ void drain_leave(void)
     hart_unpin();
 }
 
-bool drain_piece(void)
+bool drain_piece(bool brief)
 {
     struct block *b;
     if (root_job())
         return true;
     if (!(b = markq_take()))
         return false;
-    mark_block(b);
+    mark_block(b, brief && hal_hart_count() > 1 ? HGC_SLICE : HGC_BLOCK);
     return true;
+}
+
+static uintptr_t turn_work(void)
+{
+    return hal_hart_count() > 1 ? TURN_WORK : TURN_WORK_ALONE;
 }
 
 /* May the drain go on?  A dedicated one hands the hart's queue to the others first; tasks that must run here cannot go, so it
@@ -268,7 +274,7 @@ static bool goes_on(struct gc_hart *g, uintptr_t done)
         return false;                   /* its role has changed */
     if (!hart_resched_due())
         return g->mode != WORKER_FRACTIONAL
-            || (ld_rlx(&gc.fraction) && done < TURN_WORK && hal_time_ns() - g->drain_from < TURN_NS) || errand();
+            || (ld_rlx(&gc.fraction) && done < turn_work() && hal_time_ns() - g->drain_from < TURN_NS) || errand();
     if (g->mode != WORKER_DEDICATED)
         return false;
     hart_shed();
@@ -283,7 +289,7 @@ static void drain(struct gc_hart *g)
     amo_add_rlx(&gc.idle_drains, idle);
     if (idle)
         hart_gives_way();
-    while (gc_is_on() && drain_piece()) {
+    while (gc_is_on() && drain_piece(g->mode == WORKER_FRACTIONAL)) {
         uintptr_t done = hart_work(g);
         if (done - paid >= CREDIT_SLACK) {
             assist_credit(done - paid);

@@ -204,7 +204,7 @@ static __attribute__((noinline)) void arrays(void)
     in_task(make_array, (void *)LARGE);
     hgc_collect(HGC_WAIT);
     is(elements, LARGE, "each element of a large array is visited once");
-    ok(pieces >= 3 && pieces < 100 && piece_max < HGC_SLICE + EACH, "in pieces of whole elements");
+    ok(pieces >= 3 && pieces < 100 && piece_max < HGC_BLOCK + EACH, "in pieces of whole elements");
     elements = pieces = 0;
     in_task(make_array, (void *)SMALL);
     hgc_collect(HGC_WAIT);
