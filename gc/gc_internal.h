@@ -328,9 +328,13 @@ static inline struct gc_hart *gc_of(struct hart *h) { return (struct gc_hart *)h
 /* This hart's part.  Critical or pinned section. */
 static inline struct gc_hart *gc_self(void) { return gc_of(hal_self()); }
 /* The marking that a hart has done in this cycle: bytes.  Its owner writes them; others may peek. */
+static inline uintptr_t hart_searched(const struct gc_hart *g)
+{
+    return ld_rlx(&g->scan_heap) + ld_rlx(&g->scan_stacks) + ld_rlx(&g->scan_roots);
+}
 static inline uintptr_t hart_work(const struct gc_hart *g)
 {
-    return ld_rlx(&g->scan_heap) + ld_rlx(&g->scan_stacks) + ld_rlx(&g->scan_roots) + ld_rlx(&g->leaf_bytes);
+    return hart_searched(g) + ld_rlx(&g->leaf_bytes);
 }
 
 /* ---- size classes: class.c --------------------------------------------------------------------------------------- */

@@ -355,9 +355,12 @@ static bool grey_left(const struct block *b)
     return false;
 }
 
-/* Ends soon after so much is done, twice that at most; who finds more puts the block back, whose owner it is still. */
+/* Ends soon after so much is done, twice that at most; who finds more puts the block back, whose owner it is still.  Where patterns
+ * serve a whole block is soon done. */
 static void mark_small(struct block *b, uintptr_t most)
 {
+    if (pattern_of(b->kind, gc_classes[b->class].cell))
+        most = HGC_BLOCK;
     for (;;) {
         uintptr_t n, done = 0;
         while ((n = scan_small(b, most)) != 0 && (done += n) < most) {

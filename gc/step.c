@@ -37,10 +37,10 @@ static bool is_over(const struct step *s)
 /* False: there is nothing to be had. */
 static bool mark_piece(struct step *s, struct gc_hart *g)
 {
-    uintptr_t bytes = hart_work(g) - ld_rlx(&g->leaf_bytes), marked = ld_rlx(&g->marked_objects);
+    uintptr_t bytes = hart_searched(g), marked = ld_rlx(&g->marked_objects);
     if (!drain_piece(false))
         return false;
-    bytes = hart_work(g) - ld_rlx(&g->leaf_bytes) - bytes;
+    bytes = hart_searched(g) - bytes;
     s->left -= PER_PIECE + (int64_t)bytes * PER_BYTE + (int64_t)(ld_rlx(&g->marked_objects) - marked) * PER_MARK;
     return true;
 }

@@ -23,10 +23,10 @@
 #include "hal_mark.h"
 
 enum { SHARE = 1024, CREDIT_SLACK = 2048 };
-/* The longest that a fractional worker keeps a task from its hart at a time, in time and in work: whichever ends first. */
+/* The longest that a fractional worker keeps a task from its hart at a time, in time and in bytes searched: whichever ends first. */
 #define TURN_NS 100000u
-#define TURN_WORK (4u * 1024)
-#define TURN_WORK_ALONE (16u * 1024)
+#define TURN_BYTES (4u * 1024)
+#define TURN_BYTES_ALONE (16u * 1024)
 
 /* ---- shares and roles -------------------------------------------------------------------------------------------- */
 
@@ -260,21 +260,21 @@ bool drain_piece(bool brief)
     return true;
 }
 
-static uintptr_t turn_work(void)
+static uintptr_t turn_bytes(void)
 {
-    return hal_hart_count() > 1 ? TURN_WORK : TURN_WORK_ALONE;
+    return hal_hart_count() > 1 ? TURN_BYTES : TURN_BYTES_ALONE;
 }
 
 /* May the drain go on?  A dedicated one hands the hart's queue to the others first; tasks that must run here cannot go, so it
  * gives way to them for once, unless the hart is given to marking.  An errand ends with the last claimed task. */
-static bool goes_on(struct gc_hart *g, uintptr_t done)
+static bool goes_on(struct gc_hart *g, uintptr_t searched)
 {
     uint32_t role = ld_rlx(&g->role);
     if (role == HGC_ROLE_FREE || (g->mode == WORKER_DEDICATED && !g->seat && role != HGC_ROLE_MARK))
         return false;                   /* its role has changed */
     if (!hart_resched_due())
         return g->mode != WORKER_FRACTIONAL
-            || (ld_rlx(&gc.fraction) && done < turn_work() && hal_time_ns() - g->drain_from < TURN_NS) || errand();
+            || (ld_rlx(&gc.fraction) && searched < turn_bytes() && hal_time_ns() - g->drain_from < TURN_NS) || errand();
     if (g->mode != WORKER_DEDICATED)
         return false;
     hart_shed();
@@ -284,7 +284,7 @@ static bool goes_on(struct gc_hart *g, uintptr_t done)
 
 static void drain(struct gc_hart *g)
 {
-    uintptr_t from = hart_work(g), paid = from;
+    uintptr_t from = hart_searched(g), paid = hart_work(g);
     bool idle = g->mode == WORKER_IDLE;
     amo_add_rlx(&gc.idle_drains, idle);
     if (idle)
@@ -295,7 +295,7 @@ static void drain(struct gc_hart *g)
             assist_credit(done - paid);
             paid = done;
         }
-        if (!goes_on(g, done - from))
+        if (!goes_on(g, hart_searched(g) - from))
             break;
     }
     amo_add_rlx(&gc.idle_drains, -(uint32_t)idle);
