@@ -59,13 +59,13 @@ struct task *sched_take_idle(struct hart *h);
 
 /* ---- queue.c: all of it in a critical section ---- */
 void queue_put(struct task *t);                 /* a READY task, in no queue: chooses its hart, and tells it */
-void queue_put_here(struct hart *h, struct task *t);    /* in the queue of this hart, telling nobody */
+unsigned queue_put_here(struct hart *h, struct task *t);        /* in the queue of this hart, telling nobody; with which priority */
 bool queue_remove(struct hart *h, struct task *t);      /* false: it is not in the queue of h */
 struct task *queue_take(struct hart *h, struct hart *from, unsigned min_prio);  /* takes one to run on h */
 bool queue_dispatch(struct hart *h, struct task *t);    /* READY -> RUNNING on h; false: it is claimed (K1) */
 bool sched_kept_off(const struct task *t);      /* the gate is closed to it */
-bool queue_above(struct hart *h, unsigned prio);        /* does one of higher priority stand in it?  Critical section */
-void queue_set_prio(struct task *t, unsigned prio);
+bool queue_above(struct hart *h, unsigned prio);        /* does one of higher priority stand in it that may run? */
+struct hart *queue_set_prio(struct task *t, unsigned prio);     /* whose queue it stands in, if any */
 
 /* ---- tick.c, timer.c: owner, in a critical section or handler ---- */
 void tick_restart(struct hart *h);              /* another task runs, or the same begins a new slice */

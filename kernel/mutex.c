@@ -36,16 +36,16 @@ static unsigned due_prio(const struct task *t)
     return prio;
 }
 
+/* Where it runs or stands in a queue it may come first now, or another may. */
 static void set_prio(struct task *t, unsigned prio)
 {
     struct hart *h = hal_self();
-    bool lower = prio < ld_rlx(&t->prio);
-    queue_set_prio(t, prio);
-    if (t != ld_rlx(&h->current))
-        return;
-    st_rlx(&h->running_prio, 1 + prio);
-    if (lower)
-        hart_kick(h->index);            /* who waits in the queue may come first now */
+    bool here = t == ld_rlx(&h->current), lower = prio < ld_rlx(&t->prio);
+    struct hart *in = queue_set_prio(t, prio);
+    if (here)
+        st_rlx(&h->running_prio, 1 + prio);
+    if (!here || lower)
+        hart_kick(in ? in->index : ld_rlx(&t->hart));
 }
 
 /* Gives `t`, and whom it waits for in turn, the priority that is due. */

@@ -30,16 +30,18 @@ static void unlink(struct hart *h, struct task *t)
     t->next = t->prev = NULL;
 }
 
-void queue_put_here(struct hart *h, struct task *t)
+unsigned queue_put_here(struct hart *h, struct task *t)
 {
     spin_lock(&h->queue_lock);
     hk_assert(ld_rlx(&t->queue) == NULL);
     st_rlx(&t->queue, h);
     /* [L-prio.put] */
     fence_full();           /* partner: queue_set_prio; either we see the new priority or it sees the queue */
-    link_last(h, t, ld_rlx(&t->prio));
+    unsigned prio = ld_rlx(&t->prio);   /* once the lock is free `t` may be gone */
+    link_last(h, t, prio);
     own_add(&h->queued, 1);
     spin_unlock(&h->queue_lock);
+    return prio;
 }
 
 static void take_out(struct hart *h, struct task *t)
@@ -60,19 +62,20 @@ bool queue_remove(struct hart *h, struct task *t)
     return here;
 }
 
-void queue_set_prio(struct task *t, unsigned prio)
+struct hart *queue_set_prio(struct task *t, unsigned prio)
 {
     st_rlx(&t->prio, prio);
     fence_full();           /* partner: queue_put_here [L-prio.set] */
     struct hart *h = ld_rlx(&t->queue);
     if (h == NULL)
-        return;             /* whoever queues it now reads the new priority */
+        return NULL;        /* whoever queues it now reads the new priority */
     spin_lock(&h->queue_lock);
     if (ld_rlx(&t->queue) == h && t->queue_prio != prio) {
         unlink(h, t);
         link_last(h, t, prio);
     }
     spin_unlock(&h->queue_lock);
+    return h;
 }
 
 /* ---- taking ----------------------------------------------------------------------------------------------------- */
@@ -156,12 +159,13 @@ struct task *queue_take(struct hart *h, struct hart *from, unsigned min_prio)
 
 bool queue_above(struct hart *h, unsigned prio)
 {
-    unsigned p = HK_PRIOS - 1;
+    bool any = false;
     spin_lock(&h->queue_lock);
-    while (p > prio && h->queue_head[p] == NULL)
-        p--;
+    for (unsigned p = HK_PRIOS - 1; p > prio && !any; p--)
+        for (const struct task *t = h->queue_head[p]; t && !any; t = t->next)
+            any = !sched_kept_off(t);
     spin_unlock(&h->queue_lock);
-    return p > prio;
+    return any;
 }
 
 /* ---- putting ---------------------------------------------------------------------------------------------------- */
@@ -214,8 +218,7 @@ static void tell(struct hart *h, unsigned prio)
 void queue_put(struct task *t)
 {
     struct hart *h = choose(t);
-    unsigned prio = ld_rlx(&t->prio);   /* after it is queued, `t` may be gone */
-    queue_put_here(h, t);
+    unsigned prio = queue_put_here(h, t);
     if (start_done())
         tell(h, prio);
 }
@@ -252,9 +255,7 @@ void hart_shed(void)
         spin_unlock(&h->queue_lock);
         if (t == NULL)
             break;
-        unsigned prio = ld_rlx(&t->prio);
-        queue_put_here(to, t);
-        tell(to, prio);
+        tell(to, queue_put_here(to, t));
     }
     hal_crit_exit(c);
 }

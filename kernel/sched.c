@@ -109,6 +109,24 @@ struct task *sched_take_idle(struct hart *h)
 
 /* ---- switching -------------------------------------------------------------------------------------------------- */
 
+/* Who comes before `t`, which goes on or begins to run, but came while running_prio was that of the task before, or was passed over
+ * since its context was not saved yet (K3): nobody tells us of it any more, so we look again. */
+static void look_again(struct hart *h, const struct task *t)
+{
+    if (ld_rlx(&h->queued) == 0 || t->bound || !queue_above(h, ld_rlx(&t->prio)))
+        return;
+    st_rlx(&h->resched, 1);
+    hal_ipi_send(h->index);
+}
+
+static void go_on(struct hart *h, const struct task *t)
+{
+    if (!t->bound)                              /* a worker may have given way (hart_gives_way) */
+        st_rlx(&h->running_prio, 1 + ld_rlx(&t->prio));         /* another hart may have changed it */
+    tick_restart(h);
+    look_again(h, t);
+}
+
 static void set_current(struct hart *h, struct task *next)
 {
     hk_assert(!sched_kept_off(next) || next == h->idle);    /* the gate closes in stops alone */
@@ -118,10 +136,7 @@ static void set_current(struct hart *h, struct task *next)
     tick_restart(h);                            /* its full fence also stands between running_prio and the queue */
     if (next == h->idle || ld_rlx(&h->queued) == 0)
         return;
-    if (!next->bound && queue_above(h, ld_rlx(&next->prio))) {
-        st_rlx(&h->resched, 1);                 /* it came while running_prio was that of the task before */
-        hal_ipi_send(h->index);
-    }
+    look_again(h, next);
     hart_wake_one();                            /* there is more here than we can run */
 }
 
@@ -167,7 +182,7 @@ void sched_turn(void)
     struct hart *h = hal_self();
     struct task *t = ld_rlx(&h->current), *next = successor(h, t);
     if (next == t) {
-        tick_restart(h);
+        go_on(h, t);
         return;
     }
     sched_leave(h, t, TASK_READY);
@@ -178,7 +193,7 @@ void sched_turn_trap(struct hart *h)
 {
     struct task *t = ld_rlx(&h->current), *next = successor(h, t);
     if (next == t) {
-        tick_restart(h);
+        go_on(h, t);
         return;
     }
     sched_leave(h, t, TASK_READY);

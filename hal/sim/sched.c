@@ -58,6 +58,14 @@ bool sim_alone(void)
     return true;
 }
 
+bool sim_settled(void)
+{
+    for (unsigned i = 0; i < sim->cfg.harts; i++)
+        if (&sim->hart[i] != sim->cur && (sim->hart[i].crit || sim->hart[i].trap))
+            return false;
+    return !sim->cur->pending;
+}
+
 static unsigned runnables(struct sim_hart **out)
 {
     unsigned n = 0;

@@ -53,6 +53,9 @@ unsigned sim_choose(unsigned n);
 /* All other harts sleep, and no interrupt is on its way to any hart, this one included: nothing happens but what this hart does, until
  * a timer is due. */
 bool sim_alone(void);
+/* No other hart is in a critical section or a handler, and no interrupt is on its way to this one: what a hart has begun to do there for
+ * this one has been done. */
+bool sim_settled(void);
 /* For the result. */
 void sim_figure(unsigned i, uint64_t value);
 /* Ends the schedule: something is wrong. */

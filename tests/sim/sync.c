@@ -40,10 +40,22 @@ static bool patient;                    /* nobody's time runs out */
 
 /* ---- what tasks do between --------------------------------------------------------------------------------------- */
 
+/* Nobody waits in this hart's queue, not even for a slice, who comes before the one that runs. */
+TRUTH static void look_at_queue(const struct hart *h)
+{
+    if (!sim_settled() || h->resched)
+        return;
+    for (unsigned prio = h->current->prio + 1; prio < HK_PRIOS; prio++)
+        for (const struct task *t = h->queue_head[prio]; t; t = t->next)
+            if (!t->busy && (t->affinity < 0 || t->affinity == (int)h->index))
+                sim_fail("a task of priority %u waits for one of %u on hart %u", prio, h->current->prio, h->index);
+}
+
 /* A task that runs where another has pinned itself: then that one was switched away. */
 TRUTH static void look(void)
 {
     hal_crit_t c = hal_crit_enter();
+    look_at_queue(hal_self());
     const void *who = facts()->pinned[hk_hart()];
     if (who && who != hk_task_self())
         sim_fail("a task runs on hart %u although another is pinned to it", hk_hart());
