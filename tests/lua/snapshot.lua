@@ -2,7 +2,7 @@
 -- settings: stress=40
 -- What loses its last place in the heap while it is held by a stack alone, and a mark goes on that has not come there yet: all
 -- lies behind a long list, which a marker goes along step by step, and a script faster. Taken out of a table's array and its
--- nodes, by assignment and by the library, out of an upvalue, and out of a coroutine's stack.
+-- nodes, by assignment and by the library, out of an upvalue, out of a coroutine's stack, and as a metatable.
 local ROUNDS, HELD, LENGTH, ITEMS = 40, 40, 6000, 1000
 
 local function item(i) return {v = i, text = {tostring(i)}} end
@@ -37,12 +37,13 @@ local function keeper(i)                -- its stack has the object, until it is
   end
 end
 local function fill()
-  local all = {array = {}, nodes = {}, variables = {}, keepers = {}}
+  local all = {array = {}, nodes = {}, variables = {}, keepers = {}, owners = {}}
   for i = 1, ITEMS do
     all.array[i], all.nodes["k" .. i] = item(i), item(i)
   end
   for i = 1, HELD do
     all.variables[i], all.keepers[i] = variable(i), keeper(i)
+    all.owners[i] = setmetatable({}, item(i))
   end
   return all
 end
@@ -58,6 +59,8 @@ local how = {
    function(a, i, o) table.move({o}, 1, 1, i, a.array) end},
   {function(a, i) return a.variables[i].take() end, function(a, i, o) a.variables[i].put(o) end, true},
   {function(a, i) return a.keepers[i](nil) end, function(a, i, o) a.keepers[i](o) end, true},
+  {function(a, i) local o = getmetatable(a.owners[i]); setmetatable(a.owners[i], nil); return o end,
+   function(a, i, o) setmetatable(a.owners[i], o) end, true},
 }
 
 -- Takes HELD objects out, lets marks begin and end, and puts them back.
