@@ -31,7 +31,7 @@ static const struct {
     {"graph", graph, 5}, {"special", special, 5}, {"bound", bound, 1}, {"sync", sync_scenes, 1}, {"handover", handover, 5},
     {"full", full, 1}, {"store", store, 5}, {"isr", isr, 2}, {"shapes", shapes, 1}, {"leave", leave, 5}, {"ranges", ranges, 5},
     {"web", web, 5}, {"assists", assists, 2}, {"leaks", leaks, 5}, {"steps", steps, 1}, {"roles", roles, 5}, {"kept", kept, 5},
-    {"runtime", runtime, 2}, {"timed", timed, 1},
+    {"runtime", runtime, 2}, {"timed", timed, 1}, {"promote", promotes, 1},
 #ifdef SIM_LUA
     {"lua", lua_states, 1},
 #endif

@@ -26,6 +26,7 @@ int roles(void);
 int runtime(void);
 int kept(void);
 int timed(void);
+int promotes(void);
 
 /* Starts the collector on so many bytes, with settings of the schedule's choice. */
 void workload_heap(size_t bytes);
