@@ -327,11 +327,12 @@ _Static_assert(HGC_RUNS_OFFSET == HART_GC_OFFSET && offsetof(struct gc_hart, run
 static inline struct gc_hart *gc_of(struct hart *h) { return (struct gc_hart *)h->gc; }
 /* This hart's part.  Critical or pinned section. */
 static inline struct gc_hart *gc_self(void) { return gc_of(hal_self()); }
-/* The marking that a hart has done in this cycle: bytes.  Its owner writes them; others may peek. */
+/* The bytes that a hart has searched for references in this cycle.  Its owner writes them; others may peek. */
 static inline uintptr_t hart_searched(const struct gc_hart *g)
 {
     return ld_rlx(&g->scan_heap) + ld_rlx(&g->scan_stacks) + ld_rlx(&g->scan_roots);
 }
+/* The marking that it has done: those, and the bytes of objects without references. */
 static inline uintptr_t hart_work(const struct gc_hart *g)
 {
     return hart_searched(g) + ld_rlx(&g->leaf_bytes);
@@ -440,8 +441,8 @@ void mark_word(uintptr_t word);
 /* Makes the object grey that `p` points to or into, whatever it was.  After the stores that shall be seen, in the same
  * critical section. */
 void mark_again(uintptr_t p);
-/* Follows the references of the grey objects of a block taken from a queue, of some `most` bytes (small objects up to twice as
- * many, a large one with a trace function all): with a rest it goes back. */
+/* Follows the references of the grey objects of a block taken from a queue, of some `most` bytes (small objects up to three times
+ * as many, a large one with a trace function all): with a rest it goes back. */
 void mark_block(struct block *b, uintptr_t most);
 /* Marks what the object refers to, but not the object. In a drain. */
 void mark_children(const struct object *o);

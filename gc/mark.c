@@ -2,7 +2,8 @@
 /*
  * Marking.  Who sets a mark bit swaps the block's `queued`; who finds it clear puts the block in a queue.  Who takes a
  * block from a queue owns it: it scans mark & ~scan until there is nothing grey, swaps `queued` off and looks once more;
- * if something is grey it swaps `queued` on again, goes on as owner if it was off, and leaves if it was on.
+ * if something is grey it swaps `queued` on again, goes on as owner if it was off, and leaves if it was on.  Or it puts the block
+ * back with `queued` as it is, and who takes it next is the owner.
  *
  * Why no mark is lost: a marker's or of `mark` precedes its swap of `queued` (release).  If it saw 1, the owner's swap to
  * 0 comes after it and acquires it, and the look that follows sees the bit.  Hence both swaps are acquire and release,
@@ -279,11 +280,11 @@ void mark_own_stacks(struct task *t)
 
 /* ---- the grey objects of a block --------------------------------------------------------------------------------- */
 
-/* The references in a cell of so many bytes, a bit for each word; 0: it has more words, or its kind no map. */
-static uintptr_t pattern_of(unsigned kind, unsigned bytes)
+/* The references in a cell of so many bytes, a bit for each word; 0: it has more words, or its kind no map, or specials are asked. */
+static uintptr_t pattern_of(const struct block *b, unsigned bytes)
 {
     unsigned words = bytes / WORD;
-    return words > WORD_BITS ? 0 : gc_kinds[kind].pattern & ~(uintptr_t)0 >> (WORD_BITS - words);
+    return words > WORD_BITS || special_any(b) ? 0 : gc_kinds[b->kind].pattern & ~(uintptr_t)0 >> (WORD_BITS - words);
 }
 
 /* Most objects have a map and are small: then `pattern` has a bit for each reference.  `at`: of the first cell of `todo`.  A
@@ -324,7 +325,7 @@ static uintptr_t lowest_bits(uintptr_t bits, uintptr_t n)
 static uintptr_t scan_small(struct block *b, uintptr_t most)
 {
     const struct class_entry *c = &gc_classes[b->class];
-    uintptr_t pattern = special_any(b) ? 0 : pattern_of(b->kind, c->cell);
+    uintptr_t pattern = pattern_of(b, c->cell);
     uintptr_t at = block_address(b), bytes = 0;
     for (unsigned w = 0; w * WORD_BITS < c->cells; w++, at += WORD_BITS * c->cell) {
         uintptr_t todo = ld_rlx(&b->mark[w]) & ~ld_rlx(&b->scan[w]) & ld_rlx(&b->live[w]);
@@ -355,11 +356,11 @@ static bool grey_left(const struct block *b)
     return false;
 }
 
-/* Ends soon after so much is done, twice that at most; who finds more puts the block back, whose owner it is still.  Where patterns
- * serve a whole block is soon done. */
+/* Ends soon after so much is done, three times that at most, or one object; who finds more puts the block back, whose owner it is
+ * still.  Where patterns serve a whole block is soon done. */
 static void mark_small(struct block *b, uintptr_t most)
 {
-    if (pattern_of(b->kind, gc_classes[b->class].cell))
+    if (pattern_of(b, gc_classes[b->class].cell))
         most = HGC_BLOCK;
     for (;;) {
         uintptr_t n, done = 0;

@@ -29,7 +29,7 @@ struct hart {
     uint64_t alarm;             /* owner: a deadline of the kernel's own (the watchdog of a stop) */
     uint64_t armed;             /* owner: what the machine's timer is set to */
 
-    uint32_t running_prio;      /* atomic: 1 + priority of the current task, 0 in idle; a hint for placing tasks */
+    uint32_t running_prio;      /* atomic: 1 + priority of the current task, 0 in idle.  Decides whether it is told of a new task */
     uint32_t ticking;           /* atomic: a tick is armed; see tick.c */
     uint32_t resched;           /* atomic: look for another task at the next chance */
     uint32_t asleep;            /* atomic: in the idle loop, must be sent an IPI to see work; see idle.c */

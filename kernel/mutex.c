@@ -36,7 +36,9 @@ static unsigned due_prio(const struct task *t)
     return prio;
 }
 
-/* Where it runs or stands in a queue it may come first now, or another may. */
+/* Where it stands in a queue or runs it may come first now, or another may.  One that is in neither, and not parked, is on its way to a
+ * queue: who puts it there reads the priority behind a fence, as who dispatches it does once it has told t->hart; and so this reads
+ * state and hart behind that of queue_set_prio. */
 static void set_prio(struct task *t, unsigned prio)
 {
     struct hart *h = hal_self();
@@ -44,8 +46,19 @@ static void set_prio(struct task *t, unsigned prio)
     struct hart *in = queue_set_prio(t, prio);
     if (here)
         st_rlx(&h->running_prio, 1 + prio);
-    if (!here || lower)
+    if (here ? lower : (ld_rlx(&t->state) & TASK_STATE_MASK) != TASK_PARKED)
         hart_kick(in ? in->index : ld_rlx(&t->hart));
+}
+
+/* Who owns what `t` waits for.  Where its time has run out it waits no longer, though it has not seen that yet; then that mutex may have
+ * an owner who knows of no waiter, unlocks it without pi_lock, and ends. */
+static struct task *next_in_chain(const struct task *t)
+{
+    const struct hk_mutex *m = ld_rlx(&t->wait_queue) ? t->waits_for : NULL;
+    if (m == NULL)
+        return NULL;
+    hk_assert(ld_rlx(&m->word) & WAITED);
+    return owner(m);
 }
 
 /* Gives `t`, and whom it waits for in turn, the priority that is due. */
@@ -56,10 +69,9 @@ static void propagate(struct task *t)
         if (prio == ld_rlx(&t->prio))
             return;
         set_prio(t, prio);
-        if (t->waits_for == NULL)
-            return;
-        wait_reorder(t);
-        t = owner(t->waits_for);
+        if (t->waits_for)
+            wait_reorder(t);
+        t = next_in_chain(t);
     }
 }
 
@@ -68,7 +80,7 @@ static bool closes_circle(const struct task *self, const struct task *t)
     for (int i = 0; t && i < PI_CHAIN; i++) {
         if (t == self)
             return true;
-        t = t->waits_for ? owner(t->waits_for) : NULL;
+        t = next_in_chain(t);
     }
     return false;
 }

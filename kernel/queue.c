@@ -65,7 +65,7 @@ bool queue_remove(struct hart *h, struct task *t)
 struct hart *queue_set_prio(struct task *t, unsigned prio)
 {
     st_rlx(&t->prio, prio);
-    fence_full();           /* partner: queue_put_here [L-prio.set] */
+    fence_full();           /* partner: queue_put_here [L-prio.set], [L-raised.set] */
     struct hart *h = ld_rlx(&t->queue);
     if (h == NULL)
         return NULL;        /* whoever queues it now reads the new priority */
@@ -93,7 +93,7 @@ bool queue_dispatch(struct hart *h, struct task *t)
             continue;
         }
         st_rlx(&t->hart, h->index);             /* before RUNNING: who sees that may want to know where */
-        /* [L-where.rel, L-wake.acq] */
+        /* [L-where.rel, L-wake.acq, L-raised.run] */
         if (cas_full(&t->state, s, TASK_RUNNING)) {     /* acq: who made it ready, task_unclaim; rel: t->hart */
             st_rlx(&t->busy, 1);                /* only our own leaving makes anybody look at it: that is a release */
             return true;
@@ -163,7 +163,7 @@ bool queue_above(struct hart *h, unsigned prio)
     spin_lock(&h->queue_lock);
     for (unsigned p = HK_PRIOS - 1; p > prio && !any; p--)
         for (const struct task *t = h->queue_head[p]; t && !any; t = t->next)
-            any = !sched_kept_off(t);
+            any = (t->affinity < 0 || t->affinity == (int)h->index) && !sched_kept_off(t);
     spin_unlock(&h->queue_lock);
     return any;
 }

@@ -123,7 +123,7 @@ static void go_on(struct hart *h, const struct task *t)
 {
     if (!t->bound)                              /* a worker may have given way (hart_gives_way) */
         st_rlx(&h->running_prio, 1 + ld_rlx(&t->prio));         /* another hart may have changed it */
-    tick_restart(h);
+    tick_restart(h);                            /* its full fence stands between running_prio and the queue, too */
     look_again(h, t);
 }
 

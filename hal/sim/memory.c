@@ -155,6 +155,8 @@ static void acquired(struct sim_hart *h, uintptr_t p, enum sim_order order, uint
     saw(h, p, at);
     if (sim->cfg.race)
         race_join((order & SIM_ACQ) || sim_is_address(value) ? &h->clock : &h->unfenced, race_message(p));
+    if (sim->cfg.race && sim_is_address(value))
+        h->learnt = h->clock;
     if (sim->cfg.race && (order & SIM_ACQ))
         race_join(&h->fenced, race_message(p));     /* all later stores come after what was read, wherever that was written */
     if (((order & SIM_ACQ) || sim_is_address(value)) && at > h->load_floor)
@@ -162,15 +164,16 @@ static void acquired(struct sim_hart *h, uintptr_t p, enum sim_order order, uint
 }
 
 /*
- * What the reader of a relaxed store by h may rely on: what lies before h's last fence.  Of an address also what h has
- * learnt from others with the addresses that it has loaded, for the one it stores may depend on them; its own writes since
- * the fence are not among that.
+ * What the reader of a relaxed store by h may rely on: what lies before h's last fence.  Of an address also what h had
+ * learnt from others when it last loaded an address, for the one it stores may depend on that; its own writes since the fence
+ * are not among it.  Other stores that depend on loads (by their address, by a branch, or where 32 bits stand for an address)
+ * get nothing of it: they would be reported though they are in order.
  */
 static struct sim_clock relaxed(const struct sim_hart *h, uint64_t value)
 {
     struct sim_clock c = h->fenced;
     if (sim_is_address(value)) {
-        race_join(&c, &h->clock);
+        race_join(&c, &h->learnt);
         c.at[h->index] = h->fenced.at[h->index];
     }
     return c;

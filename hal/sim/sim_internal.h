@@ -54,6 +54,7 @@ struct sim_hart {
     } seen[SIM_SEEN];           /* coherence: the write that this hart saw last at an address */
     /* race.c */
     struct sim_clock clock, fenced, unfenced;   /* now; at the last fence before writes; read but not fenced yet */
+    struct sim_clock learnt;                    /* as the last address was loaded */
     struct sim_clock irq_clock;                 /* of those that sent interrupts */
 };
 

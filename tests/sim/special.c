@@ -100,6 +100,8 @@ static void gone(const char *what, unsigned n)
             sim_fail("%s of object %u, before the finalizer of object %u, which refers to it", what, n, i);
 }
 
+static struct hk_mutex last_root;               /* the last root is of all finalizers, of which several may run */
+
 static void finalize(void *object, void *arg)
 {
     struct node *p = object;
@@ -119,8 +121,11 @@ static void finalize(void *object, void *arg)
     }
     hk_yield();
     check(p);
-    if (sim_choose(3) == 0)
+    if (sim_choose(3) == 0) {
+        hk_mutex_lock(&last_root);
         set_root(ROOTS - 1, p);
+        hk_mutex_unlock(&last_root);
+    }
     truth_drop(n);
 }
 
