@@ -212,11 +212,11 @@ static bool beyond_goal(void)
     return ld_rlx(&gc.used) >= goal + goal / 32;
 }
 
-/* So far beyond the goal, or so near the limit, that others are not relied on any more. */
-static bool is_tight(void)
+/* So far beyond the goal, or so near the limit, and nobody else is marking: then others are not relied on any more. */
+static bool is_alone(void)
 {
     uintptr_t goal = ld_rlx(&gc.goal), limit = ld_rlx(&gc.limit), used = ld_rlx(&gc.used);
-    return used >= goal + goal / 4 || used >= limit - limit / 8;
+    return ld_rlx(&gc.active) == 0 && (used >= goal + goal / 4 || used >= limit - limit / 8);
 }
 
 static intptr_t bytes_for(uintptr_t work, uint32_t ratio)
@@ -254,7 +254,7 @@ static void work_off(struct task *t, uintptr_t work, uint32_t ratio)
 static uintptr_t instalment(uint32_t ratio)
 {
     uintptr_t two = (uintptr_t)pacer_scale(2 * HGC_BLOCK, ratio, 1u << PACER_SHIFT);
-    if (two < INSTALMENT || (hal_hart_count() > 1 && !is_tight()))
+    if (two < INSTALMENT || (hal_hart_count() > 1 && !is_alone()))
         return INSTALMENT;
     return two < INSTALMENT_ALONE ? two : INSTALMENT_ALONE;
 }
