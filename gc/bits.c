@@ -75,3 +75,11 @@ void bits_clear(uintptr_t *map, unsigned from, unsigned to)
     for (unsigned w = from / WORD_BITS; from < to && w <= (to - 1) / WORD_BITS; w++)
         amo_and_rlx(&map[w], ~part(w, from, to));
 }
+
+uintptr_t bits_first(uintptr_t x, uintptr_t n)
+{
+    uintptr_t rest = x;
+    while (n-- && rest)
+        rest &= rest - 1;
+    return x & ~rest;
+}

@@ -374,6 +374,8 @@ unsigned bits_zero(const uintptr_t *map, unsigned from, unsigned n);
 unsigned bits_one(const uintptr_t *map, unsigned from, unsigned n);
 /* How many bits of x are set. */
 unsigned bits_count(uintptr_t x);
+/* The lowest n of its bits, or all if it has no more. */
+uintptr_t bits_first(uintptr_t x, uintptr_t n);
 /* Sets (clears) bits [from, to) by atomic or (and), relaxed. */
 void bits_set(uintptr_t *map, unsigned from, unsigned to);
 void bits_clear(uintptr_t *map, unsigned from, unsigned to);

@@ -312,15 +312,6 @@ static void scan_cells(struct block *b, unsigned cell, uintptr_t at, unsigned by
     tell(&m);
 }
 
-/* The lowest n of them. */
-static uintptr_t lowest_bits(uintptr_t bits, uintptr_t n)
-{
-    uintptr_t rest = bits;
-    while (n-- && rest)
-        rest &= rest - 1;
-    return bits & ~rest;
-}
-
 /* Grey cells, `most` bytes and one more at most of each word of bits, until so much is done.  Returns how many bytes. */
 static uintptr_t scan_small(struct block *b, uintptr_t most)
 {
@@ -332,7 +323,7 @@ static uintptr_t scan_small(struct block *b, uintptr_t most)
         if (!todo)
             continue;
         if (most < HGC_BLOCK)
-            todo = lowest_bits(todo, most / c->cell + 1);
+            todo = bits_first(todo, most / c->cell + 1);
         /* [L-run-zero.rr] */
         fence_rr();                     /* bits before the zeroes of a new run; partner: fence w,w in run.c */
         amo_or_ar(&b->scan[w], todo);   /* before the objects are read; partner: mark_again [L-touch.acq] */
@@ -360,7 +351,7 @@ static bool grey_left(const struct block *b)
  * still.  Where patterns serve a whole block is soon done. */
 static void mark_small(struct block *b, uintptr_t most)
 {
-    if (pattern_of(b, gc_classes[b->class].cell))
+    if (most < HGC_BLOCK && pattern_of(b, gc_classes[b->class].cell))
         most = HGC_BLOCK;
     for (;;) {
         uintptr_t n, done = 0;

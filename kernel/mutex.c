@@ -69,7 +69,7 @@ static void propagate(struct task *t)
         if (prio == ld_rlx(&t->prio))
             return;
         set_prio(t, prio);
-        if (t->waits_for)
+        if (t->waits_for)               /* else pi_lock is not what guards the queue in which it may wait */
             wait_reorder(t);
         t = next_in_chain(t);
     }

@@ -129,12 +129,17 @@ void sched_let_run(struct task *t, bool on)
         hart_kick(i);           /* its release orders the store before */
 }
 
+static bool may_run(const struct hart *h, const struct task *t)
+{
+    return (t->affinity < 0 || t->affinity == (int)h->index) && !sched_kept_off(t);
+}
+
 /* The first task of at least min_prio that may run on `h` and whose context is saved (K3), out of the queue. */
 static struct task *find(struct hart *h, struct hart *from, unsigned min_prio, bool *passed_over)
 {
     for (unsigned prio = HK_PRIOS; prio-- > min_prio; )
         for (struct task *t = from->queue_head[prio]; t; t = t->next) {
-            if ((t->affinity >= 0 && t->affinity != (int)h->index) || sched_kept_off(t))
+            if (!may_run(h, t))
                 continue;
             if (ld_acq(&t->busy) == 0) {        /* partner: hal_switch [L-leave.busy] */
                 take_out(from, t);
@@ -163,7 +168,7 @@ bool queue_above(struct hart *h, unsigned prio)
     spin_lock(&h->queue_lock);
     for (unsigned p = HK_PRIOS - 1; p > prio && !any; p--)
         for (const struct task *t = h->queue_head[p]; t && !any; t = t->next)
-            any = (t->affinity < 0 || t->affinity == (int)h->index) && !sched_kept_off(t);
+            any = may_run(h, t);
     spin_unlock(&h->queue_lock);
     return any;
 }

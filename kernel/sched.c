@@ -113,7 +113,7 @@ struct task *sched_take_idle(struct hart *h)
  * since its context was not saved yet (K3): nobody tells us of it any more, so we look again. */
 static void look_again(struct hart *h, const struct task *t)
 {
-    if (ld_rlx(&h->queued) == 0 || t->bound || !queue_above(h, ld_rlx(&t->prio)))
+    if (t->bound || !queue_above(h, ld_rlx(&t->prio)))
         return;
     st_rlx(&h->resched, 1);
     hal_ipi_send(h->index);
@@ -124,7 +124,8 @@ static void go_on(struct hart *h, const struct task *t)
     if (!t->bound)                              /* a worker may have given way (hart_gives_way) */
         st_rlx(&h->running_prio, 1 + ld_rlx(&t->prio));         /* another hart may have changed it */
     tick_restart(h);                            /* its full fence stands between running_prio and the queue, too */
-    look_again(h, t);
+    if (ld_rlx(&h->queued) > 0)
+        look_again(h, t);
 }
 
 static void set_current(struct hart *h, struct task *next)

@@ -99,6 +99,18 @@ static void counts(void **state)
     }
 }
 
+static void firsts(void **state)
+{
+    (void)state;
+    assert_true(bits_first(0, 3) == 0);
+    assert_true(bits_first(0xb4, 0) == 0);
+    assert_true(bits_first(0xb4, 1) == 4);
+    assert_true(bits_first(0xb4, 3) == 0x34);
+    assert_true(bits_first(0xb4, 4) == 0xb4 && bits_first(0xb4, 5) == 0xb4);
+    assert_true(bits_first(~(uintptr_t)0, WORD_BITS - 1) == ~(uintptr_t)0 >> 1);
+    assert_true(bits_first(~(uintptr_t)0, WORD_BITS) == ~(uintptr_t)0);
+}
+
 /* The kernel wants one wherever it is linked. */
 int app_main(void)
 {
@@ -112,6 +124,7 @@ int main(void)
         cmocka_unit_test(find_first),
         cmocka_unit_test(lowest_and_valid),
         cmocka_unit_test(counts),
+        cmocka_unit_test(firsts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
