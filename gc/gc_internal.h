@@ -507,6 +507,8 @@ void runtime_begin(void);
 bool runtime_look(void);
 /* World stopped and quiet.  False: the cycle cannot end yet. */
 bool runtime_end(void);
+/* World stopped: does a runtime say that the word, of the task's C stack or registers, is no reference? */
+bool runtime_stray(const struct task *t, uintptr_t word);
 
 /* ---- who marks: worker.c, assist.c ------------------------------------------------------------------------------- */
 

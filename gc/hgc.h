@@ -309,6 +309,10 @@ struct hgc_runtime {
     /* The same, in the stop that is to end the mark.  After HGC_QUIET the mark does end; whether an object is marked is
      * certain then (hgc_marked), and what is not marked is freed: weak references to it are cleared now. */
     enum hgc_quiet (*end)(void);
+    /* Verify mode asks of a word on the task's C stack or in a register of its: may it be no reference, though it looks like
+     * one to p?  An interpreter may compute where a register of its would be before it knows that the instruction has one.
+     * World stopped. */
+    bool (*stray)(const struct task *task, const void *p);
 };
 #ifndef HGC_RUNTIMES
 #define HGC_RUNTIMES 4

@@ -91,6 +91,14 @@ bool runtime_look(void)
     return answer != HGC_QUIET;
 }
 
+bool runtime_stray(const struct task *t, uintptr_t word)
+{
+    for (unsigned i = 0; i < ld_rlx(&gc.nruntimes); i++)
+        if (gc.runtimes[i]->stray && gc.runtimes[i]->stray(t, (const void *)word))
+            return true;
+    return false;
+}
+
 /* Without the job a mark with nothing left to do would try to end again at once, and keep tasks from what it waits for. */
 bool runtime_end(void)
 {

@@ -122,18 +122,19 @@ static bool is_patched(uintptr_t p)
 }
 
 /* Of words that a mark need not have followed: they appear after the stack's scan. */
-static bool is_no_reference(uintptr_t word)
+static bool is_no_reference(const struct task *t, uintptr_t word)
 {
     struct object o;
     if (find_object(word, &o) && is_marked(&o))
         return false;
-    return is_block_start(word) || is_run_end(word) || is_known_only(word) || is_known_only(word - 1) || is_patched(word);
+    return is_block_start(word) || is_run_end(word) || is_known_only(word) || is_known_only(word - 1) || is_patched(word)
+        || runtime_stray(t, word);
 }
 
 static void reach_stack(void *arg, uintptr_t word, uintptr_t where)
 {
-    (void)arg, (void)where;
-    if (!is_no_reference(word))
+    (void)where;
+    if (!is_no_reference(arg, word))
         reach_word(word);
 }
 
@@ -232,7 +233,7 @@ static void reach_task(struct task *t)
     if (t->no_stack_roots || state == TASK_DEAD || state == TASK_FREE)
         return;
     if (!left_out(t))
-        task_each_word(t, reach_stack, NULL);
+        task_each_word(t, reach_stack, t);
     task_trace_own(t, &(struct hgc_visitor){visit_precise, visit_weakly});
 }
 
@@ -392,7 +393,7 @@ static void search_visit_word(struct hgc_visitor *v, void *p)
 
 static void search_stack_word(void *arg, uintptr_t word, uintptr_t where)
 {
-    if (!search.found && is_target(word) && !is_no_reference(word)) {
+    if (!search.found && is_target(word) && !is_no_reference(arg, word)) {
         search.found = true;
         search.task = arg;
         search.where = where;

@@ -217,7 +217,7 @@ static __attribute__((noinline)) void arrays(void)
 
 static __attribute__((noinline)) void hooks(void)
 {
-    static const struct hgc_runtime ours = {begin, quiet, end}, none = {NULL, NULL, NULL};
+    static const struct hgc_runtime ours = {.begin = begin, .quiet = quiet, .end = end}, none = {0};
     is(hgc_runtime(&ours), HGC_OK, "a runtime");
     for (unsigned i = 1; i < HGC_RUNTIMES; i++)
         is(hgc_runtime(&none), HGC_OK, "a runtime without hooks");

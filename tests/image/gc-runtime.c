@@ -538,7 +538,7 @@ static void all_at_once(void)
 static int set_up(void)
 {
     static const uint32_t all = 1, node_map = HGC_MAP(struct node, next);
-    static const struct hgc_runtime runtime = {begin, quiet, end};
+    static const struct hgc_runtime runtime = {.begin = begin, .quiet = quiet, .end = end};
     const struct { unsigned number; struct hgc_kind kind; } kinds[] = {
         {NODE, {.name = "node", .words = sizeof(struct node) / sizeof(void *), .map = &node_map}},
         {REFS, {.name = "refs", .words = 1, .map = &all}},

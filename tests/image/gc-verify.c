@@ -2,8 +2,8 @@
 /* harts: 1 2 4 8 */
 /*
  * What verify mode must not take for a missed object: a word that comes to look like a reference after its stack was
- * scanned.  An integer that hits garbage (a time in nanoseconds passes through all addresses), and the end of a run that the
- * allocator has read.  That it does see missed objects is what tools/check-faults shows.
+ * scanned.  An integer that hits garbage (a time in nanoseconds passes through all addresses), an address that a runtime
+ * knows for no reference, and the end of a run that the allocator has read.  That it does see missed objects is what tools/check-faults shows.
  */
 #include "gc/gc_internal.h"
 #include "tap.h"
@@ -61,13 +61,34 @@ static NOINLINE bool hold_to_the_end(uintptr_t hidden, uint32_t cycle)
     return in_time && word;
 }
 
+static uint32_t go;
+
+static void starts(void *arg)
+{
+    (void)arg;
+    while (!ld_acq(&go))
+        ;
+    hgc_collect(HGC_START);
+}
+
+/* A task on the other hart, to begin a cycle that stays open once `go` is set. */
+static struct task *start_elsewhere(void)
+{
+    static const struct hk_task_config other = { .name = "starts", .hart_plus_1 = 2 };
+    struct task *t = NULL;
+    st_rlx(&go, 0);
+    st_rlx(&kept_open, 1);
+    (void)hk_task_create(&t, &other, starts, NULL);
+    return t;
+}
+
 /* ---- an integer -------------------------------------------------------------------------------------------------- */
 
 static NOINLINE uintptr_t garbage(void)
 {
     struct node *p = hgc_new(NODE, sizeof(*p)), *q = hgc_new(NODE, sizeof(*q));
     hgc_set(&p->next, q);
-    return HIDE((uintptr_t)p + 4);
+    return HIDE((uintptr_t)p + sizeof(uintptr_t));
 }
 
 static NOINLINE bool integer(void)
@@ -88,6 +109,51 @@ static void integers(void)
     is(good, ROUNDS, "an integer that hits garbage after the scan is no missed object");
 }
 
+/* ---- an address that a runtime computes -------------------------------------------------------------------------- */
+
+static uintptr_t stray;                         /* hidden; constant while marks run */
+
+static bool is_stray(const struct task *t, const void *p)
+{
+    (void)t;
+    return HIDE(p) == stray;
+}
+
+/* It stands on this stack as the cycle begins, is gone before the scan, which being pinned delays, and comes back. */
+static NOINLINE bool begin_with(uintptr_t hidden, uint32_t before)
+{
+    volatile uintptr_t word = HIDE(hidden);
+    st_rel(&go, 1);
+    hart_pin();
+    while (ld_rlx(&gc.cycle) == before || !gc_is_on())
+        ;
+    word = 0;
+    wipe();
+    hart_unpin();
+    return !word;
+}
+
+static NOINLINE bool computed(void)
+{
+    stray = garbage();
+    wipe();
+    uint32_t before = ld_rlx(&gc.cycle);
+    struct task *t = start_elsewhere();
+    if (!t)
+        return false;
+    bool good = begin_with(stray, before) && scanned(before + 1) && hold_to_the_end(stray, before + 1);
+    hk_task_join(t, NULL);
+    return good;
+}
+
+static void strays(void)
+{
+    unsigned good = 0;
+    for (unsigned i = 0; i < ROUNDS; i++)
+        good += computed();
+    is(good, ROUNDS, "nor is an address that a runtime knows for none");
+}
+
 /* ---- the end of a run -------------------------------------------------------------------------------------------- */
 
 /* Single free cells between live ones. */
@@ -106,16 +172,6 @@ static NOINLINE void fill_holes(void)
     for (unsigned i = 1; i < ROW; i += 4)
         hgc_set(&hgc_get(row)->at[i + 1], (struct node *)NULL);
     wipe();
-}
-
-static uint32_t go;
-
-static void starts(void *arg)
-{
-    (void)arg;
-    while (!ld_acq(&go))
-        ;
-    hgc_collect(HGC_START);
 }
 
 /* An object in a run's last cell: held when the cycle begins, forgotten before this stack is scanned, which being pinned
@@ -141,15 +197,12 @@ static NOINLINE bool next_run(void)
 
 static NOINLINE bool run_end(void)
 {
-    static const struct hk_task_config other = { .name = "starts", .hart_plus_1 = 2 };
-    struct task *t;
     make_holes();
     wipe();
     hgc_collect(HGC_WAIT);
-    st_rlx(&go, 0);
     uint32_t before = ld_rlx(&gc.cycle);
-    st_rlx(&kept_open, 1);
-    if (hk_task_create(&t, &other, starts, NULL) != HK_OK)
+    struct task *t = start_elsewhere();
+    if (!t)
         return false;
     uintptr_t hidden = take_last(before);
     wipe();
@@ -170,8 +223,10 @@ static void run_ends(void)
 static void stays(void *arg)
 {
     integers();
-    if (hk_harts() > 1)
+    if (hk_harts() > 1) {
+        strays();
         run_ends();
+    }
     (void)arg;
 }
 
@@ -180,7 +235,7 @@ int app_main(void)
     static const uint32_t first[1] = { 1 };
     static const struct hgc_kind node = { .name = "node", .words = 32, .map = first };
     static const struct hk_task_config on_first = { .hart_plus_1 = 1 };
-    static const struct hgc_runtime runtime = { .quiet = keep_open };
+    static const struct hgc_runtime runtime = { .quiet = keep_open, .stray = is_stray };
     struct hgc_config config = { .base = hk_mem_alloc(ARENA), .size = ARENA, .verify = true, .no_auto = true };
     int error = hgc_init(&config) | hgc_kind(NODE, &node) | hgc_root_add(&list, sizeof(list))
         | hgc_root_add(&row, sizeof(row));

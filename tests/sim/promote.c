@@ -108,7 +108,7 @@ static NOINLINE void turn(void)
 
 int promotes(void)
 {
-    static const struct hgc_runtime ours = {NULL, NULL, end};
+    static const struct hgc_runtime ours = {.end = end};
     workload_heap(128 * 1024);
     hgc_kind(WEAK, &(struct hgc_kind){.name = "weak", .trace = trace_weak});
     hgc_kind(VECTOR, &(struct hgc_kind){.name = "vector", .trace = trace_vector});

@@ -474,7 +474,7 @@ static void worker(void *arg)
 
 int runtime(void)
 {
-    static const struct hgc_runtime ours = {begin, quiet, end};
+    static const struct hgc_runtime ours = {.begin = begin, .quiet = quiet, .end = end};
     struct task *t[WORKERS];
     truth_start();
     workload_heap(256 * 1024);
