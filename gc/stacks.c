@@ -12,7 +12,7 @@
 struct hgc_stacks *hgc_stacks_set(struct hgc_stacks *s)
 {
     struct task *t = task_self();
-    struct hgc_stacks *before = t->gc_stacks;
+    struct hgc_stacks *before = ld_rlx(&t->gc_stacks);
     st_rel(&t->gc_stacks, s);           /* what is in *s; partner: a runtime that looks at a task that runs [L-mp.rel] */
     return before;
 }
@@ -55,7 +55,7 @@ void hgc_scan_stack(struct task *t)
 
 void task_trace_own(struct task *t, struct hgc_visitor *v)
 {
-    struct hgc_stacks *s = t->gc_stacks;
+    struct hgc_stacks *s = ld_rlx(&t->gc_stacks);
     if (s)
         s->trace(s, t, v);
 }

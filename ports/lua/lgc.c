@@ -74,11 +74,11 @@ static void explicit_step(lua_State *L)
     }
     if (!u->steps || hgc_marking()) {
         int64_t budget = u->asks_for <= 0 ? SLICE : (int64_t)u->asks_for * PER_KIB;
-        st_rel(&u->parked, 1);
+        lgc_rest(u);
         hgc_ask_again();
         if (hgc_step(budget, HGC_STEP_INSTRUCTIONS | HGC_STEP_CYCLE) > 0)
             hgc_wait_mark();            /* others are at the last of it */
-        st_rlx(&u->parked, 0);
+        lgc_go_on(u);
     }
     u->steps = hgc_marking();
     g->gcstate = u->steps ? GCSpropagate : GCSpause;
@@ -122,12 +122,13 @@ void luaC_fullgc(lua_State *L, int emergency)
         luaD_shrinkstack(L);
     if (!in_vector) {
         forget(u);
-        st_rel(&u->parked, 1);
+        lgc_rest(u);
     }
     HAL_MARK(HAL_MARK_SECTION(HAL_MARK_RUNTIME));
     (void)hgc_collect(HGC_WAIT);
     HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_RUNTIME));
-    st_rlx(&u->parked, 0);
+    if (!in_vector)
+        lgc_go_on(u);
     u->counted = hgc_cycle() - 1;       /* it may have counted while this cycle's strings were not swept yet */
     count(u, hgc_cycle());
     g->gcemergency = 0;

@@ -103,14 +103,35 @@ static void touch(struct lgc_state *u, lua_State *L, uint32_t cycle)
 
 /* ---- entering ---------------------------------------------------------------------------------------------------- */
 
+struct hgc_stacks *lgc_stacks_in(const struct task *t, const struct lgc_state *u)
+{
+    struct hgc_stacks *s = ld_acq(&t->gc_stacks);
+    return t == ld_rlx(&u->owner) && s && lgc_thread_of(s)->l_G == &u->lg.g ? s : NULL;
+}
+
 /* A state goes from task to task without a word to us, so the one that had it may be in the middle of leaving it (by going to
  * another one) when the next comes, or come to that long after.  Invariant: a task takes a state, and lists what it used there,
  * only as its owner; and `door` is held whenever that is done by a task that leaves, and when the owner changes.  So a state is
- * never taken behind the back of who runs in it: what is above its stack's top is in use then. */
+ * never taken behind the back of who runs in it: what is above its stack's top is in use then.
+ *
+ * A task whose stacks are the state's enters it without a look here, as long as no mark is on.  So who loses it loses them, too: only
+ * the owner has them. */
+static void displace(struct lgc_state *u)
+{
+    hal_crit_t c = hal_crit_enter();
+    struct task *t = task_lock_slot(ld_rlx(&u->owner_slot));
+    struct hgc_stacks *s = t ? lgc_stacks_in(t, u) : NULL;
+    if (s)
+        (void)cas_acq(&t->gc_stacks, s, NULL);  /* or it goes on with another state right now */
+    task_unlock_slot();
+    hal_crit_exit(c);
+}
+
 static void become_owner(struct lgc_state *u)
 {
     struct task *self = task_self();
     hk_mutex_lock(&u->door);
+    displace(u);
     st_rlx(&u->owner_slot, self->slot);
     st_rlx(&u->owner, self);
     hk_mutex_unlock(&u->door);
@@ -137,22 +158,35 @@ static void enter_marking(struct lgc_state *u, lua_State *L, struct hgc_stacks *
     touch(u, L, cycle);
 }
 
+static bool is_elsewhere(struct hgc_stacks *mine, lua_State *L)
+{
+    return mine != LGC_STACKS(L) && (!mine || lgc_thread_of(mine)->l_G != G(L));
+}
+
 void lgc_enter(lua_State *L)
 {
     struct lgc_state *u = U(L);
     uint32_t cycle;
-    if (ld_rlx(&u->owner) != task_self())
+    bool comes = is_elsewhere(hgc_stacks_mine(), L);
+    if (ld_rlx(&u->owner) != task_self()) {
         become_owner(u);
+        comes = true;
+    }
     do {                                /* a mark may begin before it has the coroutine */
         struct hgc_stacks *mine = hgc_stacks_mine();
         cycle = hgc_cycle();
-        if (lgc_on())
+        bool on = lgc_on();
+        if (on && comes)
+            (void)hk_mutex_lock(&u->still);     /* see weak.c */
+        if (on)
             enter_marking(u, L, mine);
         if (mine != LGC_STACKS(L)) {
             u->current = L;
             hgc_stacks_set(LGC_STACKS(L));
             hgc_exempt(G(L)->gcstp & GCSTPUSR);
         }
+        if (on && comes)
+            hk_mutex_unlock(&u->still);
     } while (cycle != hgc_cycle());
     if (ld_rlx(&u->park) && lgc_on())
         lgc_park(u);
@@ -164,6 +198,7 @@ void lgc_enter(lua_State *L)
 static void made(lua_State *L)
 {
     struct lgc_state *u = U(L);
+    hk_assert(!ld_rlx(&u->stands));
     if (ld_rlx(&u->taken) != hgc_cycle())
         lgc_take(u);
     if (ld_rlx(&u->park))
@@ -593,7 +628,9 @@ lua_State *__wrap_lua_newstate(lua_Alloc f, void *ud)
     return L;
 }
 
-/* The strings stay where they are until the sweep finds them, and know nothing of the state then. */
+/* The strings stay where they are until the sweep finds them, and know nothing of the state then.  A closed state keeps nothing, so a
+ * cycle may free its stack and calls while Lua is still in lua_close, which would give them back one by one: it is told that there
+ * are none. */
 void luaC_freeallobjects(lua_State *L)
 {
     global_State *g = G(L);
@@ -614,6 +651,7 @@ void luaC_freeallobjects(lua_State *L)
     u->touched = NULL;
     u->ntouched = u->touched_room = 0;
     u->closed = true;
+    g->mainthread->stack = NULL;
     unlink(u);
     hgc_stacks_set(NULL);
     hgc_exempt(false);

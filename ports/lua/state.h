@@ -48,6 +48,8 @@ struct lgc_state {
     GCObject *weak;             /* atomic: weak tables that this mark has met, linked by gclist */
     uint32_t park;              /* atomic: the owner shall wait at its next safepoint until the mark is over */
     uint32_t parked;            /* atomic: it does */
+    uint32_t stands;            /* atomic: a marker relies on that nobody uses the state now, for assertions */
+    struct hk_mutex still;      /* held by a marker that looks at the state, by who comes to it in a mark, and who ends a wait */
     uint32_t in_vector;         /* atomic: it allocates a vector: its tables are in no state to be looked at */
     unsigned asked;             /* by who ends the mark */
     bool keeps_all;             /* the same: its weak tables are strong in this cycle */
@@ -104,6 +106,8 @@ void lgc_visit_state(struct lgc_state *u, struct hgc_visitor *v);
 void lgc_visit_thread(lua_State *L, struct hgc_visitor *v, bool whole);
 /* struct hgc_stacks.trace of every coroutine. */
 void lgc_trace_stacks(struct hgc_stacks *s, const struct task *task, struct hgc_visitor *v);
+/* See hgc_runtime.stray. */
+bool lgc_is_stray(const struct task *task, const void *p);
 /* The letters of __mode: bit 0 weak values, bit 1 weak keys.  Also while the program changes the table. */
 enum { WEAK_VALUES = 1, WEAK_KEYS = 2 };
 unsigned lgc_mode(const Table *t);
@@ -117,6 +121,9 @@ size_t lgc_nodes(const Node *node);
 extern const struct hgc_runtime lgc_runtime;
 /* A weak table was met.  By markers. */
 void lgc_weak_met(struct lgc_state *u, Table *t);
+/* From here to there the owner is at a safepoint, where a marker may look at all that is its.  lgc_go_on waits while one does. */
+void lgc_rest(struct lgc_state *u);
+void lgc_go_on(struct lgc_state *u);
 /* Waits until the mark is over.  At a safepoint. */
 void lgc_park(struct lgc_state *u);
 
@@ -130,6 +137,9 @@ void lgc_count_floor(global_State *g);
 bool lgc_list_room(lua_State *L, struct lgc_list *l, int n, enum lgc_kind kind);
 
 /* ---- state.c ----------------------------------------------------------------------------------------------------- */
+
+/* The stacks of the task, if it is the owner and has not gone on with another state since; or NULL.  Under its slot's lock. */
+struct hgc_stacks *lgc_stacks_in(const struct task *t, const struct lgc_state *u);
 
 /* Marks what is on the stacks of the state, at one instant, and clears their dead parts.  By its owner, at a safepoint, or while
  * it stands at one. */

@@ -13,6 +13,7 @@
 
 #include "lfunc.h"
 #include "lstring.h"
+#include "lopcodes.h"
 
 struct lgc_root lgc_states;
 
@@ -243,6 +244,18 @@ void lgc_trace_stacks(struct hgc_stacks *s, const struct task *task, struct hgc_
         return;
     lgc_visit_thread(&u->lg.l.l, v, true);
     lgc_visit_thread(L, v, true);
+}
+
+/* The interpreter computes where register A is before it looks at the opcode.  In a jump those bits are a part of the distance, so
+ * that may be beyond the stack, in any object. */
+bool lgc_is_stray(const struct task *task, const void *p)
+{
+    struct hgc_stacks *s = ld_rlx(&task->gc_stacks);
+    if (!s || s->trace != lgc_trace_stacks || !lgc_thread_of(s)->stack)
+        return false;
+    StkId stack = lgc_thread_of(s)->stack;
+    uintptr_t end = (uintptr_t)(stack + lgc_room(stack, sizeof(StackValue)));
+    return (uintptr_t)p - end <= MAXARG_A * sizeof(StackValue);
 }
 
 /* ---- kinds ------------------------------------------------------------------------------------------------------- */

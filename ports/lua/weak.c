@@ -46,21 +46,31 @@ static Table *next_weak(Table *t)
 
 /* ---- the owner --------------------------------------------------------------------------------------------------- */
 
+/* Invariant: while the world runs, a marker looks at a state only under `still`; and under `still` alone nobody becomes somebody
+ * who uses it: neither who has been parked, nor who comes to it in a mark (lgc_enter).  So a marker that finds it parked, or
+ * nobody's, has it for itself until he lets go (`stands`).  A mark that begins while somebody comes finds him there, as who runs. */
+void lgc_rest(struct lgc_state *u)
+{
+    st_rel(&u->parked, 1);              /* after all that is on its stacks */
+}
+
+void lgc_go_on(struct lgc_state *u)
+{
+    (void)hk_mutex_lock(&u->still);
+    st_rlx(&u->parked, 0);
+    hk_mutex_unlock(&u->still);
+    hk_assert(!ld_rlx(&u->stands));
+}
+
 void lgc_park(struct lgc_state *u)
 {
     HAL_MARK(HAL_MARK_SECTION(HAL_MARK_RUNTIME));
-    st_rel(&u->parked, 1);              /* after all that is on its stacks */
+    lgc_rest(u);
     hgc_let_run(task_self(), false);
     hgc_ask_again();
     hgc_wait_mark();
-    st_rlx(&u->parked, 0);
+    lgc_go_on(u);
     HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_RUNTIME));
-}
-
-static bool has(const struct task *t, const struct lgc_state *u)
-{
-    struct hgc_stacks *s = ld_acq(&t->gc_stacks);
-    return t == ld_rlx(&u->owner) && s && lgc_thread_of(s)->l_G == &u->lg.g;
 }
 
 /* In the stopped modes the owner runs on to its safepoint before it is kept off. */
@@ -68,7 +78,7 @@ static void let_run(struct lgc_state *u, bool on)
 {
     hal_crit_t c = hal_crit_enter();
     struct task *owner = ld_rlx(&u->owner), *t = owner ? task_lock_slot(ld_rlx(&u->owner_slot)) : NULL;
-    if (t && has(t, u))
+    if (t && lgc_stacks_in(t, u))
         hgc_let_run(t, on);
     if (owner)
         task_unlock_slot();
@@ -84,13 +94,13 @@ static enum where where(struct lgc_state *u)
         return PARKED;
     hal_crit_t c = hal_crit_enter();
     const struct task *t = task_lock_slot(ld_rlx(&u->owner_slot));
-    enum where w = !t || !has(t, u) ? NOBODY : (ld_acq(&t->state) & TASK_STATE_MASK) == TASK_PARKED ? WAITS : RUNS;
+    enum where w = !t || !lgc_stacks_in(t, u) ? NOBODY : (ld_acq(&t->state) & TASK_STATE_MASK) == TASK_PARKED ? WAITS : RUNS;
     task_unlock_slot();
     hal_crit_exit(c);
     return w;
 }
 
-/* May its weak tables be looked at, and be cleared?  If it waits, it may wake at any time: then the answer holds in a stop. */
+/* May its weak tables be looked at, and be cleared?  If it waits, it may wake at any time: so only in a stop. */
 static bool at_safepoint(struct lgc_state *u)
 {
     enum where w = where(u);
@@ -308,7 +318,7 @@ static enum hgc_quiet quiet_state(struct lgc_state *u)
 {
     if (!is_taken(u, false))            /* who waits is taken in the stop, and so, after a while, is who does not come */
         return where(u) == WAITS || ++u->asked >= PATIENCE ? HGC_QUIET : HGC_QUIET_LATER;
-    if (!ld_rlx(&u->weak))
+    if (!ld_rlx(&u->weak) || (!u->keeps_all && where(u) == WAITS))
         return HGC_QUIET;
     return !ready(u) ? HGC_QUIET_LATER : mark_weak(u, false) ? HGC_QUIET_MORE : HGC_QUIET;
 }
@@ -317,7 +327,16 @@ static enum hgc_quiet quiet(void)
 {
     enum hgc_quiet answer = HGC_QUIET;
     for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next)) {
-        enum hgc_quiet q = quiet_state(u);
+        enum hgc_quiet q;
+        if (hk_mutex_try(&u->still) == HK_EAGAIN) {         /* the owner comes or goes on */
+            q = ++u->asked >= PATIENCE ? HGC_QUIET : HGC_QUIET_LATER;
+        } else {
+            enum where w = where(u);
+            st_rlx(&u->stands, w == PARKED || w == NOBODY);
+            q = quiet_state(u);
+            st_rlx(&u->stands, 0);
+            hk_mutex_unlock(&u->still);
+        }
         if (q > answer)
             answer = q;
     }
@@ -356,4 +375,4 @@ static enum hgc_quiet end(void)
     return HGC_QUIET;
 }
 
-const struct hgc_runtime lgc_runtime = {.quiet = quiet, .end = end};
+const struct hgc_runtime lgc_runtime = {.quiet = quiet, .end = end, .stray = lgc_is_stray};

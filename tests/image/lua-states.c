@@ -257,6 +257,57 @@ static void leaving(void)
     is(ld_rlx(&complaints), before, "a task leaves its last state alone when another is in it");
 }
 
+/* ---- who comes back to his last state ---------------------------------------------------------------------------- */
+
+/* `a` uses a state, then `b` does and goes on with another, then `a` again while no mark is on.  One begins, and `a` has objects that
+ * nothing but its function's registers hold. */
+static struct hk_sem b_left, b_ends;
+
+static void leaves(void *arg)
+{
+    (void)arg;
+    hgc_stacks_only(true);
+    other = open();
+    (void)luaL_dostring(shared, "local been = true");
+    pcall(other, call_turn, 0);
+    hk_sem_post(&b_left);
+    hk_sem_wait(&b_ends, HK_FOREVER);
+    lua_close(other);
+}
+
+static void comes_back(void *arg)
+{
+    (void)arg;
+    hgc_stacks_only(true);
+    shared = open();
+    lua_register(shared, "loops", loops);
+    (void)luaL_dostring(shared, "function f() local t = { one = { 1 }, two = { 2 } } loops() local one, two = t.one, t.two"
+                                " t.one, t.two = nil, nil local i = 0 while i < 5000000 do i = i + 1 end"
+                                " assert(one[1] == 1 and two[1] == 2, 'a register was forgotten') end");
+    struct task *b = start("b", leaves, NULL);
+    hk_sem_wait(&b_left, HK_FOREVER);
+    hgc_wait_mark();
+    lua_getglobal(shared, "f");
+    if (lua_pcall(shared, 0, 0, 0))
+        complain(lua_tostring(shared, -1));
+    hk_sem_post(&b_ends);
+    (void)hk_task_join(b, NULL);
+    lua_close(shared);
+}
+
+static void back(void)
+{
+    uint32_t before = ld_rlx(&complaints);
+    hk_sem_init(&b_loops, 0);
+    hk_sem_init(&b_left, 0);
+    hk_sem_init(&b_ends, 0);
+    struct task *a = start("a", comes_back, NULL);
+    hk_sem_wait(&b_loops, HK_FOREVER);
+    (void)hgc_collect(HGC_WAIT);
+    (void)hk_task_join(a, NULL);
+    is(ld_rlx(&complaints), before, "a task comes back to its last state, which another has used meanwhile");
+}
+
 /* ---- two in turn by one task ------------------------------------------------------------------------------------- */
 
 /* A function of the one state calls the other. */
@@ -424,6 +475,7 @@ int app_main(void)
     many();
     hand_on();
     leaving();
+    back();
     alternate();
     closing();
     in_task(poor_task, NULL);

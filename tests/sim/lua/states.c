@@ -61,11 +61,34 @@ static const char program[] =
     "  elseif what == 13 and choose(6) == 1 then collectgarbage(choose(3) == 1 and 'step' or 'collect')\n"
     "  else check(o, 2) end\n"
     "end\n"
-    "for i = 1, n do check(live[i], 1) end\n";
+    "for i = 1, n do check(live[i], 1) end\n"
+    "function glance(rounds)\n"
+    "  for i = 1, rounds do\n"
+    "    local w, t = v[choose(6)], {live[choose(n)]}\n"
+    "    if w then whole(w) live[choose(n)] = w end\n"
+    "    check(t[1], 0)\n"
+    "  end\n"
+    "end\n";
+
+/* Coroutines that are used once, long after they were made, and whose objects are in nothing but registers then.  Without weak tables
+ * nothing of theirs is looked at a second time. */
+static const char sleepers[] =
+    "local choose, rounds = ...\n"
+    "local all, n, a, b, c, d, e = {}, 16, {}, {}, {}, {}, {}\n"
+    "a[1], b[1], c[1], d[1], e[1] = a, b, c, d, e\n"
+    "local function sleeper() local x = {} x[1] = x return coroutine.wrap(function() return x end) end\n"
+    "for i = 1, n do all[i] = sleeper() end\n"
+    "for r = 1, 2 * rounds do\n"
+    "  local i = choose(n)\n"
+    "  if a[1] ~= a then error('a coroutine lost its object') end\n"
+    "  a, b, c, d, e = b, c, d, e, all[i]()\n"
+    "  all[i] = sleeper()\n"
+    "end\n";
 
 static unsigned left;                   /* atomic: tasks that have not ended */
 static lua_State *states[STATES];
 static struct hk_mutex in_use[STATES];
+static bool closes[STATES];             /* in_use */
 enum { MANUAL = 16 << 20 };
 static char *manual;
 static size_t manual_used;
@@ -76,10 +99,14 @@ static int choose(lua_State *L)
     return 1;
 }
 
-/* Memory that is not collected: at the same addresses in each run of a schedule, because Lua hashes some.  None is used again. */
+/* Memory that is not collected: at the same addresses in each run of a schedule, because Lua hashes some.  None is used again.
+ * While a state is closed it takes its time, in which cycles pass. */
 static void *allocate(void *ud, void *p, size_t osize, size_t nsize)
 {
-    (void)ud;
+    if (nsize == 0 && *(bool *)ud && sim_choose(2)) {
+        (void)hgc_collect(HGC_START);
+        hk_sleep(sim_choose(1000000));
+    }
     if (nsize == 0 || (p && nsize <= osize))
         return nsize ? p : NULL;
     if (manual_used + nsize + 15 > MANUAL)
@@ -89,11 +116,11 @@ static void *allocate(void *ud, void *p, size_t osize, size_t nsize)
     return p ? memcpy(q, p, osize) : q;
 }
 
-static lua_State *make(void)
+static lua_State *make(unsigned s)
 {
     static const luaL_Reg libs[] = {
         {LUA_GNAME, luaopen_base}, {LUA_COLIBNAME, luaopen_coroutine}, {LUA_TABLIBNAME, luaopen_table}, {NULL, NULL}};
-    lua_State *L = lua_newstate(allocate, NULL);
+    lua_State *L = lua_newstate(allocate, &closes[s]);
     if (!L)
         sim_fail("no memory for a state");
     for (const luaL_Reg *lib = libs; lib->func; lib++) {
@@ -105,11 +132,24 @@ static lua_State *make(void)
 
 static void run(lua_State *L)
 {
-    if (luaL_loadbuffer(L, program, sizeof program - 1, "program"))
+    bool sleeps = sim_choose(3) == 0;
+    if (luaL_loadbuffer(L, sleeps ? sleepers : program, (sleeps ? sizeof sleepers : sizeof program) - 1, "program"))
         sim_fail("%s", lua_tostring(L, -1));
     lua_pushcfunction(L, choose);
     lua_pushinteger(L, 5 + (lua_Integer)sim_choose(40));
     if (lua_pcall(L, 2, 0, 0))
+        sim_fail("Lua: %s", lua_tostring(L, -1));
+}
+
+/* A use that is over before the next mark begins, as often as not. */
+static void glance(lua_State *L)
+{
+    if (lua_getglobal(L, "glance") == LUA_TNIL) {
+        lua_settop(L, 0);
+        return;
+    }
+    lua_pushinteger(L, 1 + (lua_Integer)sim_choose(20));
+    if (lua_pcall(L, 1, 0, 0))
         sim_fail("Lua: %s", lua_tostring(L, -1));
 }
 
@@ -118,15 +158,17 @@ static void user(void *arg)
 {
     (void)arg;
     hgc_stacks_only(true);
-    for (unsigned i = 0, n = 1 + sim_choose(2); i < n; i++) {
+    for (unsigned i = 0, n = 1 + sim_choose(8); i < n; i++) {
         unsigned s = sim_choose(STATES);
         hk_mutex_lock(&in_use[s]);
-        lua_State *L = states[s] ? states[s] : make();
-        run(L);
-        bool closes = sim_choose(3) == 0;
-        if (closes)
+        bool glances = states[s] && sim_choose(4);
+        lua_State *L = states[s] ? states[s] : make(s);
+        (glances ? glance : run)(L);
+        closes[s] = !glances && sim_choose(3) == 0;
+        if (closes[s])
             lua_close(L);
-        states[s] = closes ? NULL : L;
+        states[s] = closes[s] ? NULL : L;
+        closes[s] = false;
         hk_mutex_unlock(&in_use[s]);
     }
     amo_add_rel(&left, -1);             /* [L-none: a count] */
