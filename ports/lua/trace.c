@@ -246,16 +246,23 @@ void lgc_trace_stacks(struct hgc_stacks *s, const struct task *task, struct hgc_
     lgc_visit_thread(L, v, true);
 }
 
+static bool is_beyond(const void *vector, const void *p)
+{
+    uintptr_t end = (uintptr_t)vector + lgc_room(vector, sizeof(TValue)) * sizeof(TValue);
+    return vector && (uintptr_t)p - end <= MAXARG_A * sizeof(TValue);
+}
+
 /* The interpreter computes where register A is before it looks at the opcode.  In a jump those bits are a part of the distance, so
- * that may be beyond the stack, in any object. */
+ * that may be beyond the stack, in any object.  And of an operand that is a register or a constant a compiler may compute both. */
 bool lgc_is_stray(const struct task *task, const void *p)
 {
     struct hgc_stacks *s = ld_rlx(&task->gc_stacks);
-    if (!s || s->trace != lgc_trace_stacks || !lgc_thread_of(s)->stack)
+    if (!s || s->trace != lgc_trace_stacks)
         return false;
-    StkId stack = lgc_thread_of(s)->stack;
-    uintptr_t end = (uintptr_t)(stack + lgc_room(stack, sizeof(StackValue)));
-    return (uintptr_t)p - end <= MAXARG_A * sizeof(StackValue);
+    const lua_State *L = lgc_thread_of(s);
+    const CallInfo *ci = L->ci;
+    return is_beyond(L->stack, p)
+        || (ci && isLua(ci) && ttisLclosure(s2v(ci->func)) && is_beyond(clLvalue(s2v(ci->func))->p->k, p));
 }
 
 /* ---- kinds ------------------------------------------------------------------------------------------------------- */
