@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memory for Lua on the collected heap: the arena gets seven eighths of the pages that are free, and malloc the rest,
- * for what only a state's own task touches (call records, the string table, buffers of the parser and of the
+ * for what only a state's own task touches (the string table, buffers of the parser and of the
  * libraries).
  */
 #include <stdbool.h>

@@ -56,8 +56,11 @@ static void count(struct lgc_state *u, uint32_t cycle)
     int size = g->strt.size;
     while (g->strt.nuse < size / 4 && size > MINSTRTABSIZE)
         size /= 2;
-    if (size < g->strt.size && !g->gcemergency)
+    if (size < g->strt.size && !g->gcemergency) {
+        g->gcstopem = 1;                /* or the sweep finds the chains half moved */
         luaS_resize(g->mainthread, size);
+        g->gcstopem = 0;
+    }
     lgc_strings_leave(u);
 }
 
@@ -187,11 +190,14 @@ void luaC_checkfinalizer(lua_State *L, GCObject *o, Table *mt)
     struct lgc_state *u = U(L);
     if (tofinalize(o) || gfasttm(g, mt, TM_GC) == NULL || (g->gcstp & GCSTPCLS))
         return;
-    if (!lgc_list_room(L, &u->due, u->due.n + u->fin.n + 1, LGC_POINTERS)
+    int n = ld_rlx(&u->fin.n);          /* first: a stop moves from here to there */
+    n += ld_acq(&u->due.n);
+    if (!lgc_list_room(L, &u->due, n + 1, LGC_POINTERS)
         || !lgc_list_room(L, &u->fin, u->fin.n + 1, LGC_LEAF))
         luaD_throw(L, LUA_ERRMEM);
     hgc_store_t s = hgc_store_begin();
     lgc_list_put(&u->fin, u->fin.n++, o);
+    hgc_shade(o);                       /* the stop that looks for dead ones may be over */
     hgc_store_end(s);
     o->marked |= bitmask(FINALIZEDBIT);
 }

@@ -171,10 +171,22 @@ LUAI_FUNC void lgc_shade_vectors(const Table *t);       /* of the table: what is
 #define setobjs2s(L, o1, o2) lgc_copy(s2v(o1), s2v(o2))
 #undef setobj2s
 #define setobj2s(L, o1, o2) lgc_copy(s2v(o1), o2)
+/* Lua knows a new closure for white, and the registry for looked at again: ours are black, and what was read from a weak table has been
+ * in no other object. */
 #undef setobj2n
-#define setobj2n(L, o1, o2) lgc_copy(o1, o2)
+#define setobj2n(L, o1, o2)                                                                                          \
+    {                                                                                                                \
+        TValue *new_ = (o1);                                                                                         \
+        lgc_copy(new_, o2);                                                                                          \
+        lgc_stored(new_);                                                                                            \
+    }
 #undef setobj
-#define setobj(L, o1, o2) lgc_copy_over(o1, o2)
+#define setobj(L, o1, o2)                                                                                            \
+    {                                                                                                                \
+        TValue *set_ = (o1);                                                                                         \
+        lgc_copy_over(set_, o2);                                                                                     \
+        lgc_stored(set_);                                                                                            \
+    }
 #endif
 
 /* ---- interned strings -------------------------------------------------------------------------------------------- */

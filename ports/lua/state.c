@@ -69,28 +69,45 @@ void lgc_take(struct lgc_state *u)
     HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_RUNTIME));
 }
 
-/* Remembers a coroutine that was used in this cycle. */
+/* Remembers a coroutine that was used in this cycle.  A stop, in which the list is read, falls before or after. */
 static void list_touched(struct lgc_state *u, lua_State *L, uint32_t cycle)
 {
-    if (u->touched_cycle != cycle) {
-        u->touched_cycle = cycle;
-        u->ntouched = 0;
-    }
+    int n = u->touched_cycle == cycle ? u->ntouched : 0, room = u->touched_room;
+    lua_State **all = u->touched, **old = all;
     if (L->next == (GCObject *)(uintptr_t)cycle)        /* `next` links nothing here */
         return;
-    if (u->ntouched == u->touched_room) {
-        int room = u->touched_room ? 2 * u->touched_room : 16;
-        void *more = u->alloc(u->alloc_ud, u->touched, (size_t)u->touched_room * sizeof *u->touched,
-                              (size_t)room * sizeof *u->touched);
-        if (!more) {
+    if (n == room) {
+        room = room ? 2 * room : 16;
+        all = u->alloc(u->alloc_ud, NULL, 0, (size_t)room * sizeof *all);
+        if (!all) {
             u->touched_lost = cycle;
             return;
         }
-        u->touched = more;
-        u->touched_room = room;
+        for (int i = 0; i < n; i++)
+            all[i] = old[i];
     }
-    u->touched[u->ntouched++] = L;
+    int old_room = u->touched_room;
+    hgc_store_t s = hgc_store_begin();
+    all[n] = L;
+    u->touched = all;
+    u->touched_room = room;
+    u->ntouched = n + 1;
+    u->touched_cycle = cycle;
+    hgc_store_end(s);
     L->next = (GCObject *)(uintptr_t)cycle;
+    if (old != all)
+        u->alloc(u->alloc_ud, old, (size_t)old_room * sizeof *old, 0);
+}
+
+static void forget_touched(struct lgc_state *u)
+{
+    lua_State **old = u->touched;
+    int room = u->touched_room;
+    hgc_store_t s = hgc_store_begin();
+    u->touched = NULL;
+    u->ntouched = u->touched_room = 0;
+    hgc_store_end(s);
+    u->alloc(u->alloc_ud, old, (size_t)room * sizeof *old, 0);
 }
 
 /* The stack of a coroutine that is about to be used. */
@@ -121,8 +138,10 @@ static void displace(struct lgc_state *u)
     hal_crit_t c = hal_crit_enter();
     struct task *t = task_lock_slot(ld_rlx(&u->owner_slot));
     struct hgc_stacks *s = t ? lgc_stacks_in(t, u) : NULL;
-    if (s)
+    if (s) {
+        hgc_let_run(t, false);
         (void)cas_acq(&t->gc_stacks, s, NULL);  /* or it goes on with another state right now */
+    }
     task_unlock_slot();
     hal_crit_exit(c);
 }
@@ -155,6 +174,8 @@ static void enter_marking(struct lgc_state *u, lua_State *L, struct hgc_stacks *
         leave(U(lgc_thread_of(mine)), lgc_thread_of(mine), cycle);
     if (ld_rlx(&u->taken) != cycle)
         lgc_take(u);
+    if (u->current && u->current != L)
+        list_touched(u, u->current, cycle);     /* of who had the state: it need not have entered it in this cycle */
     touch(u, L, cycle);
 }
 
@@ -194,13 +215,16 @@ void lgc_enter(lua_State *L)
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
-/* An object is black if it was made in a mark, so before it gets its first reference from a stack, that stack is taken. */
-static void made(lua_State *L)
+/* An object is black if it was made in a mark, so before it gets its first reference from a stack, that stack is taken.  It is white if
+ * the mark has begun since: then it was on no stack that was taken. */
+static void made(lua_State *L, void *object)
 {
     struct lgc_state *u = U(L);
     hk_assert(!ld_rlx(&u->stands));
-    if (ld_rlx(&u->taken) != hgc_cycle())
+    if (ld_rlx(&u->taken) != hgc_cycle()) {
         lgc_take(u);
+        hgc_shade(object);
+    }
     if (ld_rlx(&u->park))
         G(L)->GCdebt = 1;               /* a step of ours comes soon, and waits */
 }
@@ -221,7 +245,7 @@ void *lgc_alloc(lua_State *L, unsigned kind, size_t size)
     if (l_unlikely(!p) && !(p = try_again(L, kind, size)))
         return NULL;
     if (lgc_on())
-        made(L);
+        made(L, p);
     return p;
 }
 
@@ -279,7 +303,7 @@ GCObject *luaC_newobj(lua_State *L, int tt, size_t size)
     if (l_unlikely(!o) && !(o = try_again(L, kind_of_object(tt), size)))
         no_memory(L);
     if (lgc_on())
-        made(L);
+        made(L, o);
     o->next = (GCObject *)(uintptr_t)g;
     o->tt = (lu_byte)tt;
     o->marked = 0;
@@ -359,15 +383,15 @@ static size_t cell(size_t size)
     return size <= HGC_SMALL_MAX ? HGC_CELL(size) : (size + HGC_BLOCK - 1) & ~(HGC_BLOCK - 1);
 }
 
-/* One that was made between cycles is white, and nobody may know it when the next one begins but a register that is gone
- * when the state is taken.  So the last ones are kept. */
+/* Nobody may know one, when a cycle begins or an emergency collects, but a register that is gone when the state is taken, or a C stack
+ * that is left out.  So the last ones are kept. */
 static void *new_vector(lua_State *L, size_t size, enum lgc_kind kind)
 {
     struct lgc_state *u = U(L);
     st_rlx(&u->in_vector, 1);
     void *p = lgc_alloc(L, kind_of(kind), size);
     st_rlx(&u->in_vector, 0);
-    if (p && !lgc_on())
+    if (p)
         u->fresh[u->fresh_at++ % FRESH] = p;
     return p;
 }
@@ -470,6 +494,7 @@ int __wrap_lua_setmetatable(lua_State *L, int index)
 {
     if (lgc_on()) {
         lua_lock(L);
+        hgc_shade(lua_topointer(L, -1));        /* a basic type's is in the state, which is black */
         if (lua_getmetatable(L, index)) {
             hgc_shade(lua_topointer(L, -1));
             lua_settop(L, -2);
@@ -490,7 +515,7 @@ void __wrap_lua_upvaluejoin(lua_State *L, int f1, int n1, int f2, int n2)
     __real_lua_upvaluejoin(L, f1, n1, f2, n2);
 }
 
-/* It takes values off a stack that it does not lock. */
+/* It takes values off a stack that it does not lock, and lowers its top before it reads them. */
 void __real_lua_xmove(lua_State *from, lua_State *to, int n);
 void __wrap_lua_xmove(lua_State *from, lua_State *to, int n);
 void __wrap_lua_xmove(lua_State *from, lua_State *to, int n)
@@ -499,7 +524,9 @@ void __wrap_lua_xmove(lua_State *from, lua_State *to, int n)
         lua_lock(from);
         touch(U(from), from, hgc_cycle());
     }
+    st_rlx(&U(from)->moves, from);
     __real_lua_xmove(from, to, n);
+    st_rlx(&U(from)->moves, NULL);
 }
 
 /* ---- what is not collected --------------------------------------------------------------------------------------- */
@@ -647,12 +674,11 @@ void luaC_freeallobjects(lua_State *L)
         lgc_finalize(L, INT_MAX);
     }
     lgc_strings_forget(u);
-    u->alloc(u->alloc_ud, u->touched, (size_t)u->touched_room * sizeof *u->touched, 0);
-    u->touched = NULL;
-    u->ntouched = u->touched_room = 0;
+    forget_touched(u);
     u->closed = true;
     g->mainthread->stack = NULL;
     unlink(u);
+    hgc_let_run(task_self(), false);
     hgc_stacks_set(NULL);
     hgc_exempt(false);
 }

@@ -71,6 +71,7 @@ struct lgc_state {
     lua_State *current;         /* owner: the coroutine that it entered last; a reference */
     lua_State **touched;        /* owner: those that it used since the state was taken; see lgc_enter.  Of `alloc` */
     int ntouched, touched_room;
+    lua_State *moves;           /* atomic, owner: what lua_xmove takes off its stack may lie above the top */
     uint32_t touched_cycle, touched_lost;       /* owner: for which cycle; there was no memory to list one in that cycle */
     lua_Alloc alloc;            /* owner: of the program, for what is not collected */
     void *alloc_ud;
@@ -127,7 +128,7 @@ void lgc_go_on(struct lgc_state *u);
 /* Waits until the mark is over.  At a safepoint. */
 void lgc_park(struct lgc_state *u);
 
-/* ---- finalize.c -------------------------------------------------------------------------------------------------- */
+/* ---- lgc.c ------------------------------------------------------------------------------------------------------- */
 
 /* Calls up to `max` finalizers. */
 void lgc_finalize(lua_State *L, int max);

@@ -252,6 +252,16 @@ static bool is_beyond(const void *vector, const void *p)
     return vector && (uintptr_t)p - end <= MAXARG_A * sizeof(TValue);
 }
 
+/* The constants of the function that runs.  It may be stopped where its place on the stack is half written. */
+static const TValue *constants(const lua_State *L)
+{
+    const CallInfo *ci = L->ci;
+    if (!ci || !isLua(ci) || (uintptr_t)ci->func - (uintptr_t)L->stack >= hgc_size(L->stack) || !ttisLclosure(s2v(ci->func)))
+        return NULL;
+    const LClosure *cl = clLvalue(s2v(ci->func));
+    return hgc_size(cl) >= sizeLclosure(0) && hgc_size(cl->p) >= sizeof(Proto) ? cl->p->k : NULL;
+}
+
 /* The interpreter computes where register A is before it looks at the opcode.  In a jump those bits are a part of the distance, so
  * that may be beyond the stack, in any object.  And of an operand that is a register or a constant a compiler may compute both. */
 bool lgc_is_stray(const struct task *task, const void *p)
@@ -260,9 +270,7 @@ bool lgc_is_stray(const struct task *task, const void *p)
     if (!s || s->trace != lgc_trace_stacks)
         return false;
     const lua_State *L = lgc_thread_of(s);
-    const CallInfo *ci = L->ci;
-    return is_beyond(L->stack, p)
-        || (ci && isLua(ci) && ttisLclosure(s2v(ci->func)) && is_beyond(clLvalue(s2v(ci->func))->p->k, p));
+    return is_beyond(L->stack, p) || is_beyond(constants(L), p);
 }
 
 /* ---- kinds ------------------------------------------------------------------------------------------------------- */

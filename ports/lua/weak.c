@@ -20,7 +20,7 @@
 
 enum { PATIENCE = 100 };        /* times that it is asked, a fifth of a millisecond each */
 #define LIST_END ((GCObject *)1)
-#define TRACED 0x20             /* of a table's `marked`: its vectors are traced as those of strong tables */
+#define TRACED ((uintptr_t)2)   /* of a table's link: its vectors are traced as those of strong tables */
 
 /* ---- the list of weak tables ------------------------------------------------------------------------------------- */
 
@@ -40,15 +40,17 @@ static Table *first_weak(struct lgc_state *u) { return (Table *)(void *)ld_acq(&
 
 static Table *next_weak(Table *t)
 {
-    GCObject *next = ld_acq(&t->gclist);
+    GCObject *next = (GCObject *)((uintptr_t)ld_acq(&t->gclist) & ~TRACED);
     return next == LIST_END ? NULL : (Table *)(void *)next;
 }
+
+static bool is_traced(Table *t) { return (uintptr_t)ld_rlx(&t->gclist) & TRACED; }
 
 /* ---- the owner --------------------------------------------------------------------------------------------------- */
 
 /* Invariant: while the world runs, a marker looks at a state only under `still`; and under `still` alone nobody becomes somebody
  * who uses it: neither who has been parked, nor who comes to it in a mark (lgc_enter).  So a marker that finds it parked, or
- * nobody's, has it for itself until he lets go (`stands`).  A mark that begins while somebody comes finds him there, as who runs. */
+ * nobody's, has it for itself until he lets go (`stands`).  Who comes just as a mark begins sees it when he has come, and comes once more. */
 void lgc_rest(struct lgc_state *u)
 {
     st_rel(&u->parked, 1);              /* after all that is on its stacks */
@@ -94,17 +96,18 @@ static enum where where(struct lgc_state *u)
         return PARKED;
     hal_crit_t c = hal_crit_enter();
     const struct task *t = task_lock_slot(ld_rlx(&u->owner_slot));
-    enum where w = !t || !lgc_stacks_in(t, u) ? NOBODY : (ld_acq(&t->state) & TASK_STATE_MASK) == TASK_PARKED ? WAITS : RUNS;
+    uint32_t state = t && lgc_stacks_in(t, u) ? ld_acq(&t->state) & TASK_STATE_MASK : TASK_DEAD;
+    enum where w = state == TASK_DEAD ? NOBODY : state == TASK_PARKED ? WAITS : RUNS;
     task_unlock_slot();
     hal_crit_exit(c);
     return w;
 }
 
 /* May its weak tables be looked at, and be cleared?  If it waits, it may wake at any time: so only in a stop. */
-static bool at_safepoint(struct lgc_state *u)
+static bool at_safepoint(struct lgc_state *u, bool stopped)
 {
     enum where w = where(u);
-    return w == PARKED || w == NOBODY || (w == WAITS && !ld_rlx(&u->in_vector) && !u->building);
+    return w == PARKED || w == NOBODY || (w == WAITS && stopped && !ld_rlx(&u->in_vector) && !u->building);
 }
 
 static void shade_all(struct hgc_visitor *v, void *p)
@@ -124,6 +127,8 @@ static void take_by_force(struct lgc_state *u)
     lgc_shade_thread(&u->lg.l.l, true);
     if (u->current)
         lgc_shade_thread(u->current, true);
+    if (ld_rlx(&u->moves))
+        lgc_shade_thread(u->moves, true);
     u->current->gclist = u->lg.l.l.gclist = (GCObject *)(uintptr_t)hgc_cycle();
     hgc_scan_stack(ld_rlx(&u->owner));
     st_rlx(&u->taken, hgc_cycle());
@@ -206,10 +211,10 @@ static bool mark_node(Node *n, unsigned mode)
 static bool mark_table(struct lgc_state *u, Table *t)
 {
     unsigned mode = u->keeps_all ? 0 : lgc_mode(t);
-    if (t->marked & TRACED)
+    if (is_traced(t))
         return false;
     if (mode == 0) {                    /* or it is weak no longer */
-        t->marked |= TRACED;
+        st_rlx(&t->gclist, (GCObject *)((uintptr_t)ld_rlx(&t->gclist) | TRACED));
         hgc_touch(t->array);
         hgc_touch(t->node);
         return true;
@@ -257,7 +262,7 @@ static void clear_keys(Table *t, bool weak)
 static void clear(struct lgc_state *u, bool keys)
 {
     for (Table *t = first_weak(u); t; t = next_weak(t)) {
-        unsigned mode = t->marked & TRACED ? 0 : lgc_mode(t);
+        unsigned mode = is_traced(t) ? 0 : lgc_mode(t);
         if (mode & WEAK_VALUES)
             clear_values(t);
         if (keys && mode)
@@ -289,7 +294,6 @@ static void finish(struct lgc_state *u)
 {
     for (Table *t = first_weak(u), *next; t; t = next) {
         next = next_weak(t);
-        t->marked &= (lu_byte)~TRACED;
         t->gclist = NULL;
     }
     st_rlx(&u->weak, NULL);
@@ -300,10 +304,10 @@ static void finish(struct lgc_state *u)
 }
 
 /* May its weak tables be looked at now, or does it do without? */
-static bool ready(struct lgc_state *u)
+static bool ready(struct lgc_state *u, bool stopped)
 {
     if (!u->keeps_all && u->touched_lost != hgc_cycle()) {
-        if (at_safepoint(u))
+        if (at_safepoint(u, stopped))
             return true;
         st_rlx(&u->park, 1);
         let_run(u, true);
@@ -320,7 +324,7 @@ static enum hgc_quiet quiet_state(struct lgc_state *u)
         return where(u) == WAITS || ++u->asked >= PATIENCE ? HGC_QUIET : HGC_QUIET_LATER;
     if (!ld_rlx(&u->weak) || (!u->keeps_all && where(u) == WAITS))
         return HGC_QUIET;
-    return !ready(u) ? HGC_QUIET_LATER : mark_weak(u, false) ? HGC_QUIET_MORE : HGC_QUIET;
+    return !ready(u, false) ? HGC_QUIET_LATER : mark_weak(u, false) ? HGC_QUIET_MORE : HGC_QUIET;
 }
 
 static enum hgc_quiet quiet(void)
@@ -329,7 +333,7 @@ static enum hgc_quiet quiet(void)
     for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next)) {
         enum hgc_quiet q;
         if (hk_mutex_try(&u->still) == HK_EAGAIN) {         /* the owner comes or goes on */
-            q = ++u->asked >= PATIENCE ? HGC_QUIET : HGC_QUIET_LATER;
+            q = sched_gated() || ++u->asked >= PATIENCE ? HGC_QUIET : HGC_QUIET_LATER;
         } else {
             enum where w = where(u);
             st_rlx(&u->stands, w == PARKED || w == NOBODY);
@@ -350,7 +354,7 @@ static bool end_state(struct lgc_state *u)
         (void)is_taken(u, true);
         return true;
     }
-    return ld_rlx(&u->weak) && (!ready(u) || mark_weak(u, true));
+    return ld_rlx(&u->weak) && (!ready(u, true) || mark_weak(u, true));
 }
 
 static enum hgc_quiet end(void)
