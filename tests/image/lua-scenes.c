@@ -326,7 +326,8 @@ static void leaver(void *arg)
 static void ended(void)
 {
     struct task *t = start("leaver", leaver);
-    hk_sleep(100000000);
+    while ((ld_acq(&t->state) & TASK_STATE_MASK) != TASK_DEAD)
+        hk_yield();
     (void)hgc_collect(HGC_WAIT);
     (void)hgc_collect(HGC_WAIT);
     lua_getglobal(left, "w");
