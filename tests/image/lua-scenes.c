@@ -60,9 +60,10 @@ static void end_and_sweep(void)
     hgc_wait_mark();
 }
 
+/* If the mark was over before the scene, the weak table has lost what was to be read from it, and there is nothing here. */
 static bool is_freed(lua_State *L, int i)
 {
-    return hgc_size(lua_topointer(L, i)) == 0;
+    return lua_istable(L, i) && hgc_size(lua_topointer(L, i)) == 0;
 }
 
 /* So that a mark takes long enough for a scene. */
