@@ -15,7 +15,7 @@
 #include "lualib.h"
 #include "tap.h"
 
-enum { ARENA = 56 << 20, MANUAL = 12 << 20, STACK = 128 << 10, WEAK = 50 };
+enum { ARENA = 56 << 20, MANUAL = 12 << 20, STACK = 128 << 10, WEAK = 50, TIMES = 5 };
 
 static struct task *start(const char *name, void (*fn)(void *))
 {
@@ -136,10 +136,12 @@ static void metatables(void *arg)
 static void read_weak(void)
 {
     lost = 0;
-    in_task(closures);
+    for (unsigned i = 0; i < TIMES; i++)
+        in_task(closures);
     is(lost, 0, "what was read from a weak table is kept by a C closure");
     lost = 0;
-    in_task(metatables);
+    for (unsigned i = 0; i < TIMES; i++)
+        in_task(metatables);
     is(lost, 0, "and by a basic type that has it for its metatable");
 }
 
@@ -224,9 +226,8 @@ static void second_user(void *arg)
     hk_sem_post(&b_is_done);
 }
 
-static void two_users(void)
+static void use_by_two(void)
 {
-    lost = 0;
     hk_sem_init(&a_spins, 0);
     hk_sem_init(&a_is_back, 0);
     hk_sem_init(&b_is_done, 0);
@@ -235,6 +236,13 @@ static void two_users(void)
     begin_mark();
     (void)hk_task_join(a, NULL);
     (void)hk_task_join(b, NULL);
+}
+
+static void two_users(void)
+{
+    lost = 0;
+    for (unsigned i = 0; i < TIMES; i++)
+        use_by_two();
     is(lost, 0, "what a function returned to a coroutine is kept when another task goes on in the state");
 }
 
