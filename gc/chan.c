@@ -9,7 +9,7 @@
 struct hgc_chan {
     struct hk_sem items, spaces;
     struct spinlock lock;
-    uint32_t head, tail, capacity;      /* lock */
+    uint32_t head, count, capacity;     /* lock */
     uint32_t closed;                    /* atomic: written under lock; peeked at without */
     hgc_ref(void) ring[];
 };
@@ -47,7 +47,7 @@ int hgc_chan_send(struct hgc_chan *c, void *reference, uint64_t timeout_ns)
         hk_sem_post(&c->spaces);
         return HGC_ECLOSED;
     }
-    hgc_slow_set((void **)(uintptr_t)&c->ring[c->tail++ % c->capacity].hgc_p, reference);
+    hgc_slow_set((void **)(uintptr_t)&c->ring[(c->head + c->count++) % c->capacity].hgc_p, reference);
     spin_unlock_crit(&c->lock, k);
     hk_sem_post(&c->items);
     return HGC_OK;
@@ -60,12 +60,14 @@ int hgc_chan_recv(struct hgc_chan *c, void **reference, uint64_t timeout_ns)
     if (r != HGC_OK)
         return r;
     hal_crit_t k = spin_lock_crit(&c->lock);
-    if (c->head == c->tail) {           /* only a close posts more items than there are */
+    if (c->count == 0) {                /* only a close posts more items than there are */
         spin_unlock_crit(&c->lock, k);
         hk_sem_post(&c->items);
         return HGC_ECLOSED;
     }
-    void **slot = (void **)(uintptr_t)&c->ring[c->head++ % c->capacity].hgc_p;
+    void **slot = (void **)(uintptr_t)&c->ring[c->head].hgc_p;
+    c->head = (c->head + 1) % c->capacity;      /* it never wraps: capacity need not divide 2^32 */
+    c->count--;
     *reference = ld_rlx(slot);
     hgc_slow_set(slot, NULL);           /* its deletion half shades what the receiver takes */
     spin_unlock_crit(&c->lock, k);

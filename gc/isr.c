@@ -190,7 +190,7 @@ int hgc_isr_reserve(unsigned kind, size_t size, unsigned count)
 struct hgc_isr_queue {
     struct hk_sem items;
     struct spinlock lock;
-    uint32_t head, tail, capacity;      /* lock */
+    uint32_t head, count, capacity;      /* lock */
     hgc_ref(void) ring[];               /* a root; a slot is NULL unless it is between head and tail */
 };
 
@@ -216,9 +216,9 @@ bool hgc_isr_put(struct hgc_isr_queue *q, void *cell)
     hk_assert(hal_crit_held());
     hk_assert(is_safe((uintptr_t)cell));
     spin_lock(&q->lock);
-    bool room = q->tail - q->head < q->capacity;
+    bool room = q->count < q->capacity;
     if (room)
-        st_rlx((uintptr_t *)(uintptr_t)&q->ring[q->tail++ % q->capacity].hgc_p, (uintptr_t)cell);
+        st_rlx((uintptr_t *)(uintptr_t)&q->ring[(q->head + q->count++) % q->capacity].hgc_p, (uintptr_t)cell);
     spin_unlock(&q->lock);
     if (room)
         hk_sem_post(&q->items);
@@ -231,7 +231,9 @@ int hgc_isr_get(struct hgc_isr_queue *q, void **cell, uint64_t timeout_ns)
     if (hk_sem_wait(&q->items, timeout_ns) != HK_OK)
         return HGC_ETIMEOUT;
     hal_crit_t c = spin_lock_crit(&q->lock);
-    void **slot = (void **)(uintptr_t)&q->ring[q->head++ % q->capacity].hgc_p;
+    void **slot = (void **)(uintptr_t)&q->ring[q->head].hgc_p;
+    q->head = (q->head + 1) % q->capacity;      /* it never wraps: capacity need not divide 2^32 */
+    q->count--;
     *cell = ld_rlx(slot);
     hgc_slow_set(slot, NULL);           /* its deletion half shades what the task takes: its stack may have been scanned */
     spin_unlock_crit(&q->lock, c);
