@@ -57,9 +57,12 @@ int hgc_chan_recv(struct hgc_chan *c, void **reference, uint64_t timeout_ns)
 {
     hal_probe((uintptr_t *)reference);  /* it is stored to under the lock */
     int r = wait_for(c, &c->items, timeout_ns);
-    if (r != HGC_OK)
-        return r;
     hal_crit_t k = spin_lock_crit(&c->lock);
+    if (r != HGC_OK) {                  /* who has sent may not have posted yet: closed, but not empty */
+        bool empty = c->count == 0;
+        spin_unlock_crit(&c->lock, k);
+        return empty ? r : HGC_ETIMEOUT;
+    }
     if (c->count == 0) {                /* only a close posts more items than there are */
         spin_unlock_crit(&c->lock, k);
         hk_sem_post(&c->items);

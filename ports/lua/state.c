@@ -63,6 +63,8 @@ void lgc_take(struct lgc_state *u)
     take_thread(&u->lg.l.l, cycle);
     if (u->current && u->current != &u->lg.l.l)
         take_thread(u->current, cycle);
+    if (ld_rlx(&u->moves))
+        take_thread(ld_rlx(&u->moves), cycle);
     st_rlx(&u->taken, cycle);
     if (ld_rlx(&u->owner) == task_self())
         hgc_let_run(task_self(), false);
@@ -520,11 +522,11 @@ void __real_lua_xmove(lua_State *from, lua_State *to, int n);
 void __wrap_lua_xmove(lua_State *from, lua_State *to, int n);
 void __wrap_lua_xmove(lua_State *from, lua_State *to, int n)
 {
+    st_rlx(&U(from)->moves, from);      /* before the look: a mark that begins after it takes what is here */
     if (lgc_on() && from != to) {
         lua_lock(from);
         touch(U(from), from, hgc_cycle());
     }
-    st_rlx(&U(from)->moves, from);
     __real_lua_xmove(from, to, n);
     st_rlx(&U(from)->moves, NULL);
 }

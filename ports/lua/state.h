@@ -71,7 +71,7 @@ struct lgc_state {
     lua_State *current;         /* owner: the coroutine that it entered last; a reference */
     lua_State **touched;        /* owner: those that it used since the state was taken; see lgc_enter.  Of `alloc` */
     int ntouched, touched_room;
-    lua_State *moves;           /* atomic, owner: what lua_xmove takes off its stack may lie above the top */
+    lua_State *moves;           /* atomic, owner: lua_xmove takes values off this one's stack, and may have lowered its top */
     uint32_t touched_cycle, touched_lost;       /* owner: for which cycle; there was no memory to list one in that cycle */
     lua_Alloc alloc;            /* owner: of the program, for what is not collected */
     void *alloc_ud;
