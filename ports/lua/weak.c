@@ -50,7 +50,8 @@ static bool is_traced(Table *t) { return (uintptr_t)ld_rlx(&t->gclist) & TRACED;
 
 /* Invariant: while the world runs, a marker looks at a state only under `still`; and under `still` alone nobody becomes somebody
  * who uses it: neither who has been parked, nor who comes to it in a mark (lgc_enter).  So a marker that finds it parked, or
- * nobody's, has it for itself until he lets go (`stands`).  Who comes just as a mark begins sees it when he has come, and comes once more. */
+ * nobody's, has it for itself until he lets go (`stands`).  Who comes just as a mark begins sees it when he has come, and comes
+ * once more. */
 void lgc_rest(struct lgc_state *u)
 {
     st_rel(&u->parked, 1);              /* after all that is on its stacks */
