@@ -115,7 +115,7 @@ enum { ASKING = 4 };            /* what a block costs whose kind is asked about 
 static unsigned sweep_block(struct block *b)
 {
     unsigned cost = 1;
-    bool dead = false, asked = false, special, more;
+    bool dead = false, special, more;
     do {
         hal_crit_t c = hal_crit_enter();
         hk_assert(!gc_is_on());
@@ -125,7 +125,6 @@ static unsigned sweep_block(struct block *b)
         if (unswept && gc_kinds[b->kind].k.release)
             cost = ASKING;
         special = unswept && special_any(b);
-        asked |= special;               /* the last pass may find the table gone */
         if (special)
             special_sweep_lock();
         more = special && special_sweep(b);
@@ -141,7 +140,7 @@ static unsigned sweep_block(struct block *b)
             special_sweep_unlock();
         hal_crit_exit(c);
     } while (more);
-    if (asked)
+    if (special)
         finalizer_wake();
     if (dead)
         large_release(b);
