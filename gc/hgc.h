@@ -563,9 +563,10 @@ enum hgc_step_how {
  * its mark, unless the task is one of the system.
  * Instructions are estimated: 5 for each byte searched for references, 80 for each object marked, 100 for each piece of
  * marking, 220 for each block swept, four times that with `release`, 5000 for a stop.  So the same budget buys the same
- * work in each run and on each machine, and neither handlers nor other tasks count.  On rv64gc marking costs 0.7 times its estimate where one word of 8 is a
- * reference, 1.0 times where all are, 2.3 times in ambiguous objects that are full of them; sweeping, up to 1.7 times.  A piece
- * of 4 KiB of references to objects not marked yet is the largest, with about 60,000.
+ * work in each run and on each machine, and neither handlers nor other tasks count.
+ * On rv64gc marking costs 0.7 times its estimate where one word of 8 is a reference, 1.0 times where all are, 2.3 times in
+ * ambiguous objects that are full of them; sweeping, up to 1.7 times.  A piece of 4 KiB of references to objects not marked yet
+ * is the largest, with about 60,000.
  * A wrong `how` does nothing and returns the budget.  Task. */
 int64_t hgc_step(int64_t budget, unsigned how);
 /* "I have nothing to do until `deadline_ns`" (of hk_now): the same work, in pieces, until then; a cycle is begun if it is due.

@@ -190,8 +190,8 @@ int hgc_isr_reserve(unsigned kind, size_t size, unsigned count)
 struct hgc_isr_queue {
     struct hk_sem items;
     struct spinlock lock;
-    uint32_t head, count, capacity;      /* lock */
-    hgc_ref(void) ring[];               /* a root; a slot is NULL unless it is between head and tail */
+    uint32_t head, count, capacity;     /* lock */
+    hgc_ref(void) ring[];               /* a root; a slot is NULL unless it is one of `count` from head on */
 };
 
 struct hgc_isr_queue *hgc_isr_queue_new(unsigned capacity)

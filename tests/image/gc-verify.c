@@ -3,7 +3,8 @@
 /*
  * What verify mode must not take for a missed object: a word that comes to look like a reference after its stack was
  * scanned.  An integer that hits garbage (a time in nanoseconds passes through all addresses), an address that a runtime
- * knows for no reference, and the end of a run that the allocator has read.  That it does see missed objects is what tools/check-faults shows.
+ * knows for no reference, and the end of a run that the allocator has read.  That it does see missed objects is what
+ * tools/check-faults shows.
  */
 #include "gc/gc_internal.h"
 #include "tap.h"
@@ -101,14 +102,6 @@ static NOINLINE bool integer(void)
     return scanned(cycle) && hold_to_the_end(hidden, cycle);
 }
 
-static void integers(void)
-{
-    unsigned good = 0;
-    for (unsigned i = 0; i < ROUNDS; i++)
-        good += integer();
-    is(good, ROUNDS, "an integer that hits garbage after the scan is no missed object");
-}
-
 /* ---- an address that a runtime computes -------------------------------------------------------------------------- */
 
 static uintptr_t stray;                         /* hidden; constant while marks run */
@@ -144,14 +137,6 @@ static NOINLINE bool computed(void)
     bool good = begin_with(stray, before) && scanned(before + 1) && hold_to_the_end(stray, before + 1);
     hk_task_join(t, NULL);
     return good;
-}
-
-static void strays(void)
-{
-    unsigned good = 0;
-    for (unsigned i = 0; i < ROUNDS; i++)
-        good += computed();
-    is(good, ROUNDS, "nor is an address that a runtime knows for none");
 }
 
 /* ---- the end of a run -------------------------------------------------------------------------------------------- */
@@ -212,20 +197,20 @@ static NOINLINE bool run_end(void)
     return good;
 }
 
-static void run_ends(void)
+static void repeat(bool (*scene)(void), const char *what)
 {
     unsigned good = 0;
     for (unsigned i = 0; i < ROUNDS; i++)
-        good += run_end();
-    is(good, ROUNDS, "nor is the end of a run");
+        good += scene();
+    is(good, ROUNDS, what);
 }
 
 static void stays(void *arg)
 {
-    integers();
+    repeat(integer, "an integer that hits garbage after the scan is no missed object");
     if (hk_harts() > 1) {
-        strays();
-        run_ends();
+        repeat(computed, "nor is an address that a runtime knows for none");
+        repeat(run_end, "nor is the end of a run");
     }
     (void)arg;
 }
