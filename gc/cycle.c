@@ -121,7 +121,7 @@ static void finish(void)
 {
     uintptr_t live = 0;
     hk_assert(sched_gated() == (gc.mode >= HGC_FORCE));
-    hk_assert(ld_rlx(&gc.dedicated) == gc.seats);
+    worker_finish();
     assist_check();
     gc.objects_marked = gc.scan_heap = gc.scan_stacks = gc.scan_roots = 0;
     for (unsigned i = 0; i < hal_hart_count(); i++) {
@@ -186,7 +186,7 @@ static void end(void)
         trace_take();
     world_start();
     assist_end();
-    hk_sem_post(&gc.sweep_wake);
+    hk_event_set(&gc.sweep_wake);
     if (mode == HGC_FORCE_BLOCK)
         sweep_finish();
     if (mode >= HGC_FORCE)
@@ -209,13 +209,16 @@ void cycle_try_end(void)
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
-/* Until `cycles`, of those that have come so far, is n, a cycle that has begun. */
+/* Until `cycles`, of those that have come so far, is n, a cycle that has begun.  Who is late may find the event cleared again, by
+ * cycle n + 2; that one is not left to steps, because whoever may wait for it is counted before it begins. */
 static void wait_for(const uint32_t *cycles, uint32_t n)
 {
+    amo_add_rlx(&gc.waiters, 1);
     while ((int32_t)(ld_acq(cycles) - n) < 0) {         /* [L-none: L-stop.resume orders what the cycle's last stop wrote] */
         worker_hurry();
         hk_event_wait(&gc.done[n & 1], HK_FOREVER);
     }
+    amo_add_rlx(&gc.waiters, -1);
 }
 
 void cycle_wait(uint32_t n)

@@ -30,7 +30,7 @@ void finalizer_queue(struct special *s)
 void finalizer_wake(void)
 {
     if (ld_rlx(&gc_special.queued) && amo_swap_rlx(&gc_special.queued, 0))
-        hk_sem_post(&gc_special.wake);
+        hk_event_set(&gc_special.wake);
 }
 
 struct job {
@@ -91,9 +91,10 @@ static void runner(void *arg)
 {
     (void)arg;
     for (;;) {
+        hk_event_clear(&gc_special.wake);       /* before it looks: who sets it later wants another look */
         while (hgc_finalize(STEP) == STEP)
             hk_yield();
-        hk_sem_wait(&gc_special.wake, HK_FOREVER);
+        hk_event_wait(&gc_special.wake, HK_FOREVER);
     }
 }
 

@@ -100,6 +100,7 @@ struct root_range {
     uintptr_t base;
     size_t bytes;
     bool plain;                 /* stored to without a barrier */
+    uint32_t readers;           /* atomic; root_lock when it grows: jobs that look at it */
 };
 
 struct gc {
@@ -126,15 +127,17 @@ struct gc {
     uint32_t finished;          /* atomic: cycles whose mark is over; world stopped */
     uint32_t ended;             /* atomic: cycles whose end is done with: sweep woken, gate opened, line printed */
     struct hk_event done[2];    /* done[n & 1]: set when cycle n has ended; cleared when n begins */
+    uint32_t waiters;           /* atomic: tasks that wait for a cycle, or are about to */
     uint32_t terminating;       /* atomic: 1 + hart whose worker tries to end the mark; 0: none does */
     uint32_t active;            /* atomic: drains that may hold a block, a slice or a claim */
     enum hgc_mode mode;         /* of the cycle that runs; world stopped */
     uint32_t dedicated;         /* atomic: dedicated workers that are missing; as a signed number */
     uint32_t idle_drains;       /* atomic: workers that mark in the idle mode */
-    uint32_t seats;             /* role_lock, or world stopped: how many there shall be; when a mark ends all are given back */
+    uint32_t seats;             /* role_lock: how many there shall be; when a mark ends all are given back */
     uint32_t fraction;          /* atomic; role_lock: of each hart's time for its fractional worker, in 1/1024 */
     uint32_t stepped;           /* atomic; role_lock: hgc_step drives this mark, no worker has a share in it; see worker.c */
     uint32_t errands;           /* atomic: a worker takes a claimed task although it has no share left */
+    bool sharing;               /* role_lock: from worker_prepare to worker_finish */
     struct spinlock role_lock;  /* roles of harts are written under it */
     uintptr_t used;             /* atomic: see hgc_stats.heap_used */
     uintptr_t peak;             /* atomic, racy: a figure */
@@ -197,7 +200,7 @@ struct gc {
     uint32_t sweep_cycle;       /* world stopped: the cycle that sweeps now */
     uint32_t sweep_next;        /* atomic: next block to sweep */
     uint32_t sweep_left;        /* atomic: blocks not finished */
-    struct hk_sem sweep_wake;
+    struct hk_event sweep_wake;
 
     /* isr.c */
     struct hk_mutex isr_lock;
@@ -236,6 +239,7 @@ struct gc {
 };
 extern struct gc gc;
 enum { HGC_ARENA_MIN = 64 * 1024 };
+#define HGC_ARENA_MAX ((uint64_t)1 << 36)       /* special_ref has 32 bits for a grain */
 extern struct kind_entry gc_kinds[GC_KINDS];
 extern bool gc_leaf[GC_KINDS];          /* has no references */
 static inline bool is_leaf(unsigned kind) { return gc_leaf[kind]; }
@@ -517,6 +521,7 @@ void worker_init(void);
 struct task *worker_pick(struct hart *h, bool idle);
 /* How many workers are dedicated in the cycle that begins, and what share the others have.  World stopped. */
 void worker_prepare(bool stepped);
+void worker_finish(void);
 /* Of `harts`, of which some are given to marking and some kept free: how many of the others have a dedicated worker, and what
  * part of their time (in 1/1024) their fractional workers get, so that together it is a quarter. */
 struct worker_shares { unsigned dedicated, fraction; };
@@ -599,7 +604,7 @@ struct gc_special {
 
     struct special *queue, *queue_last; /* lock; atomic: finalizers and cleanups to run; grows while the phase is OFF only */
     uint32_t queued;                    /* atomic: something came since the last wake-up */
-    struct hk_sem wake;
+    struct hk_event wake;
     struct hk_mutex start;              /* guards `runner` */
     struct task *runner;                /* start */
 

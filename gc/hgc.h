@@ -87,7 +87,7 @@ enum hgc_pressure {
 /* Zero means the default in every field but base and size. */
 struct hgc_config {
     void *base;                 /* the arena: memory that only the collector uses; any alignment */
-    size_t size;                /* its bytes; 64 KiB at least.  Descriptors take 3.2 % of it (RV32 5.6 %) */
+    size_t size;                /* its bytes; 64 KiB to 64 GiB.  Descriptors take 3.2 % of it (RV32 5.6 %) */
     unsigned percent;           /* the heap may grow by this much over what was live, stacks and roots counted: 1 to 10000,
                                    or HGC_PERCENT_OFF; 100 */
     size_t limit;               /* bytes in use that the goal never exceeds, whatever percent says, 64 KiB at least; 7/8 of the arena */
@@ -233,7 +233,8 @@ int hgc_root_add(const void *base, size_t bytes);
  * marked, marking goes on and the end is tried again; the third time it is finished in the stop (hgc_stats.stopped_marks). */
 int hgc_root_add_plain(const void *base, size_t bytes);
 /* Takes back a root that was added with the same base, of either sort.  In a mark the range is searched first, 16 words in each
- * critical section; no cycle begins meanwhile.  HGC_EINVAL: there is none.  Task, where waiting is allowed. */
+ * critical section; no cycle begins meanwhile.  When it returns nobody looks at the range any more.  HGC_EINVAL: there is none.
+ * Task, where waiting is allowed. */
 int hgc_root_remove(const void *base);
 
 /* ---- for runtimes with stores of their own ----------------------------------------------------------------------- */

@@ -329,7 +329,7 @@ static void period_over(void *arg)
     uint64_t wait = gc.cfg.period_ns;
     if (age >= period) {
         st_rlx(&gc.period_due, 1);
-        hk_sem_post(&gc.sweep_wake);
+        hk_event_set(&gc.sweep_wake);
     } else {
         wait = (uint64_t)(period - age) * MS;
     }

@@ -84,7 +84,7 @@ static void empty(struct root_range *r)
 }
 
 /* The range is shaded in pieces and emptied in one and the same cycle, or in none: no cycle begins under the start lock.  One
- * that is on may end. */
+ * that is on may end.  A job that looks at the range was counted before it was emptied; it is in a drain, so it has its hart. */
 int hgc_root_remove(const void *base)
 {
     hk_assert(task_may_wait());
@@ -96,6 +96,8 @@ int hgc_root_remove(const void *base)
     if (r) {
         shade_range((uintptr_t)base, bytes);
         empty(r);
+        while (ld_acq(&r->readers))     /* [L-countdown.acq] */
+            hk_yield();
     }
     hk_mutex_unlock(&gc.start_lock);
     return r ? HGC_OK : HGC_EINVAL;
@@ -282,19 +284,36 @@ HAL_NO_SANITIZE void root_scan_plain(const struct root_range *r)
         mark_word(*(const volatile uintptr_t *)p);
 }
 
-static void scan_range(unsigned i)
+static void scan_range(const struct root_range *r)
 {
-    for (uintptr_t p = ld_rlx(&gc.roots[i].base), end = p + ld_rlx(&gc.roots[i].bytes); p < end; p += WORD)
+    for (uintptr_t p = r->base, end = p + r->bytes; p < end; p += WORD)
         mark_word(ld_rlx((uintptr_t *)p));
 }
 
-static void range_job(unsigned i)
+/* As it is now, and nobody may unmap it until leave_range. */
+static struct root_range enter_range(struct root_range *r)
 {
-    if (gc.roots[i].plain)
-        root_scan_plain(&gc.roots[i]);
+    hal_crit_t c = spin_lock_crit(&gc.root_lock);
+    struct root_range now = {.base = r->base, .bytes = r->bytes, .plain = r->plain};
+    amo_add_rlx(&r->readers, 1);
+    spin_unlock_crit(&gc.root_lock, c);
+    return now;
+}
+
+static void leave_range(struct root_range *r)
+{
+    amo_add_rel(&r->readers, -1);       /* [L-countdown.rel] */
+}
+
+static void range_job(struct root_range *r)
+{
+    struct root_range now = enter_range(r);
+    if (now.plain)
+        root_scan_plain(&now);
     else if (!ld_rlx(&gc.jobs_again))
-        scan_range(i);
-    own_add(&gc_self()->scan_roots, ld_rlx(&gc.roots[i].bytes));
+        scan_range(&now);
+    own_add(&gc_self()->scan_roots, now.bytes);
+    leave_range(r);
     amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
 }
 
@@ -326,7 +345,7 @@ bool root_job(void)
     if (i < special)
         special_job(i);
     else if (i - special < gc.root_jobs)
-        range_job(i - special);
+        range_job(&gc.roots[i - special]);
     else
         task_job(i - special - gc.root_jobs);
     return true;

@@ -187,6 +187,10 @@ bool settings_valid(const struct hgc_config *c, char *error, size_t n)
         wants(s, word, length, error, n);
         return false;
     }
+    if (c->size > HGC_ARENA_MAX) {
+        hk_snprintf(error, n, "size=%llu: an arena has at most 64 GiB", (unsigned long long)c->size);
+        return false;
+    }
     if (c->min_trigger > c->size) {
         hk_snprintf(error, n, "mintrigger=%llu: is more than the arena has", (unsigned long long)c->min_trigger);
         return false;

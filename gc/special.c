@@ -40,7 +40,6 @@ static void trace(void *object, size_t size, struct hgc_visitor *v)
 void special_init(void)
 {
     gc_kinds[GC_KIND_SPECIAL] = (struct kind_entry){.k = {.name = "special", .trace = trace}, .used = true};
-    hk_sem_init(&gc_special.wake, 0);
 }
 
 struct special *special_new(void)
@@ -310,12 +309,13 @@ void special_sweep_unlock(void)
     spin_unlock(&gc_special.lock);
 }
 
+/* A finalizer that was taken back is a record of nothing. */
 static void clear(struct special *s)
 {
+    own_add(&gc_special.cleared, ld_rlx(&s->type) != SPECIAL_FINALIZER);
     st_rlx(&s->object, 0);
     st_rlx(&s->value, 0);
     st_rlx(&s->type, SPECIAL_NONE);
-    own_add(&gc_special.cleared, 1);
 }
 
 static void put_aside(struct special *finalizer, struct special *s)

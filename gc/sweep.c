@@ -115,7 +115,7 @@ enum { ASKING = 4 };            /* what a block costs whose kind is asked about 
 static unsigned sweep_block(struct block *b)
 {
     unsigned cost = 1;
-    bool dead = false, special, more;
+    bool dead = false, special, queued = false, more;
     do {
         hal_crit_t c = hal_crit_enter();
         hk_assert(!gc_is_on());
@@ -138,9 +138,10 @@ static unsigned sweep_block(struct block *b)
         }
         if (special)
             special_sweep_unlock();
+        queued |= special;      /* its last special may be gone before its last piece */
         hal_crit_exit(c);
     } while (more);
-    if (special)
+    if (queued)
         finalizer_wake();
     if (dead)
         large_release(b);
@@ -206,7 +207,8 @@ static void sweeper(void *arg)
 {
     (void)arg;
     for (;;) {
-        hk_sem_wait(&gc.sweep_wake, HK_FOREVER);
+        hk_event_wait(&gc.sweep_wake, HK_FOREVER);
+        hk_event_clear(&gc.sweep_wake);         /* before it looks: who sets it later wants another look */
         if (pace_period_due())
             cycle_start(HGC_START, false, 0);      /* which sweeps first; the mark's end wakes us again */
         while (sweep_some(16))
@@ -217,7 +219,6 @@ static void sweeper(void *arg)
 void sweep_init(void)
 {
     st_rlx(&gc.sweep_next, gc.nblocks);
-    hk_sem_init(&gc.sweep_wake, 0);
     hk_task_create(NULL, &(struct hk_task_config){.name = "sweep", .prio = HK_BACKGROUND, .set_prio = true, .detached = true,
                                            .system = true},
                    sweeper, NULL);

@@ -60,7 +60,7 @@ static struct roles count_roles(void)
     return n;
 }
 
-/* role_lock, or world stopped.  Whoever has a seat too many keeps it until its drain ends: gc.dedicated is below 0 then. */
+/* role_lock.  Whoever has a seat too many keeps it until its drain ends: gc.dedicated is below 0 then. */
 static void share_out(const struct roles *roles)
 {
     unsigned n = hal_hart_count(), kept_free = roles->of[HGC_ROLE_FREE];
@@ -72,9 +72,12 @@ static void share_out(const struct roles *roles)
     st_rlx(&gc.fraction, s.fraction);
 }
 
+/* World stopped.  Under the lock all the same, and worker_finish: handlers run, and may give roles.  Between the two a role that
+ * is given changes the shares. */
 void worker_prepare(bool stepped)
 {
-    st_rlx(&gc.stepped, stepped && gc.mode < HGC_FORCE);
+    hal_crit_t c = spin_lock_crit(&gc.role_lock);
+    st_rlx(&gc.stepped, stepped && gc.mode < HGC_FORCE && !ld_rlx(&gc.waiters));
     struct roles roles = count_roles();
     st_rlx(&gc.errands, gc.stepped || roles.of[HGC_ROLE_FREE] > 0);
     st_rlx(&gc.dedicated, 0);
@@ -82,6 +85,17 @@ void worker_prepare(bool stepped)
     gc.seats = 0;
     if (!gc.stepped)
         share_out(&roles);
+    gc.sharing = true;
+    spin_unlock_crit(&gc.role_lock, c);
+}
+
+/* World stopped, the mark over: all seats were given back. */
+void worker_finish(void)
+{
+    hal_crit_t c = spin_lock_crit(&gc.role_lock);
+    hk_assert(ld_rlx(&gc.dedicated) == gc.seats);
+    gc.sharing = false;
+    spin_unlock_crit(&gc.role_lock, c);
 }
 
 /* A critical section, so that no stop falls in between: it is one and the same mark. */
@@ -90,7 +104,7 @@ void worker_hurry(void)
     if (!ld_rlx(&gc.stepped))
         return;
     hal_crit_t c = spin_lock_crit(&gc.role_lock);
-    if (gc_is_on() && ld_rlx(&gc.stepped)) {
+    if (gc.sharing && ld_rlx(&gc.stepped)) {
         struct roles roles = count_roles();
         st_rlx(&gc.stepped, 0);
         share_out(&roles);
@@ -137,7 +151,7 @@ int hgc_hart_role(unsigned hart, enum hgc_role role)
         set_role(hart, role);
         roles.of[old]--;
         roles.of[role]++;
-        if (gc_is_on() && !ld_rlx(&gc.stepped))
+        if (gc.sharing && !ld_rlx(&gc.stepped))
             share_out(&roles);
     }
     spin_unlock_crit(&gc.role_lock, c);
@@ -239,7 +253,7 @@ static enum worker_mode take_mode(struct gc_hart *g, uint64_t now)
 void drain_enter(void)
 {
     hart_pin();
-    /* [L-quiet-take.acq] */
+    /* [L-quiet-take.acq, L-pin.look] */
     amo_add_ar(&gc.active, 1);          /* before it takes; partner: cycle_quiet reads work first, then active */
 }
 

@@ -38,7 +38,7 @@ struct hart {
     uint32_t pin;               /* owner: depth of pinned sections of the current task */
 
     uint32_t request;           /* atomic: what an initiator asks of this hart; see world.c */
-    uint32_t in_stop;           /* owner: stands in the wait of a stop, so an IPI does not nest it */
+    uint32_t in_stop;           /* owner: 1 + reason of the stop in whose wait it stands, so that an IPI does not nest it */
     uint32_t stop_seen;         /* atomic: the last stop or handshake epoch this hart acknowledged */
 
     uint32_t switches;          /* owner; others peek: context switches */

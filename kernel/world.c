@@ -62,8 +62,8 @@ static void acknowledge(struct hart *h)
 static void stand_still(struct hart *h)
 {
     uint32_t epoch = ask.epoch;
+    h->in_stop = 1 + ask.reason;                    /* before: from then on others change what this hart's handlers look at */
     acknowledge(h);
-    h->in_stop = 1;
     HAL_MARK(HAL_MARK_WAIT_BEGIN);
     /* [L-stop.resume] */
     while (ld_acq(&go) != epoch) {                  /* step 8; the acquire also orders what the task reads next */
@@ -217,6 +217,11 @@ void world_each_hart(void (*fn)(struct hart *h, void *arg), void *arg)
     HAL_MARK(HAL_MARK_STOP_END);
     hk_mutex_unlock(&world_lock);
     hart_unpin();
+}
+
+bool world_stands(enum world_reason reason)
+{
+    return hal_self()->in_stop == 1 + (uint32_t)reason;
 }
 
 bool world_stopped(void)

@@ -28,6 +28,8 @@ void world_start(void);
 /* Runs fn once on every hart, in its trap handler (on the caller's hart: in a critical section), one after another in any
  * order, while the others go on; returns when all have.  Task context, as world_stop. */
 void world_each_hart(void (*fn)(struct hart *h, void *arg), void *arg);
+/* Does this hart stand in a stop that another one began for that reason?  Only a handler finds itself there.  Critical. */
+bool world_stands(enum world_reason reason);
 /* Is the world stopped now (by anyone)?  Any context. */
 bool world_stopped(void);
 

@@ -364,6 +364,33 @@ static __attribute__((noinline)) void releases(void)
     ok(balanced(), "the figures agree");
 }
 
+static uint32_t cleaned;                        /* atomic */
+
+static void clean(void *arg)
+{
+    amo_add_rlx(&cleaned, arg == NULL);
+}
+
+static void fill_cleaned(void *arg)
+{
+    for (unsigned i = 0; i < 40; i++) {         /* it is swept in more than one section, and the first has the cleanup */
+        void *p = hgc_alloc(HOOKED, 64);
+        if (i == 0)
+            *(int *)arg = hgc_cleanup(p, clean, NULL);
+    }
+}
+
+static __attribute__((noinline)) void cleans(void)
+{
+    int r = 1;
+    in_task(fill_cleaned, &r);
+    is(r, HGC_OK, "an object whose kind is asked has a cleanup");
+    hgc_collect(HGC_WAIT);
+    for (unsigned ms = 0; ms < 10000 && !ld_rlx(&cleaned); ms++)
+        hk_sleep(1000000);
+    is(ld_rlx(&cleaned), 1, "which runs when it has gone");
+}
+
 /* ---- the C stack left out --------------------------------------------------------------------------------------- */
 
 /* A stack of values, itself a leaf of the heap, and a task that waits with nothing else. */
@@ -459,6 +486,7 @@ int app_main(void)
     weakly();
     ephemerons();
     releases();
+    cleans();
     c_stack();
     own_stack();
     ok(!no_trace_called, "what was refused is not used");

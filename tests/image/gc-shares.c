@@ -36,11 +36,11 @@ static bool build(void)
 
 static void busy(void *arg)
 {
-    uint64_t last = hk_now();
     (void)arg;
     while (!ld_rlx(&over)) {
         uint32_t cycle = hgc_cycle();
         bool marking = hgc_marking();
+        uint64_t last = hk_now();               /* after: main may have begun the mark in between, and swept before that */
         for (unsigned i = 0; i < 500; i++)
             __asm__ volatile("");
         uint64_t now = hk_now();
@@ -48,7 +48,6 @@ static void busy(void *arg)
         marking = marking && hgc_marking() && hgc_cycle() == cycle;     /* as it ends main runs, and sweeps before the next */
         if (marking && us > ld_rlx(&longest_us))
             st_rlx(&longest_us, us);
-        last = now;
     }
 }
 
@@ -153,6 +152,18 @@ static void who_wakes_up(void)
     ok(overtaken < 20 * hk_harts(), "nor one of many harts");
 }
 
+/* The collector's own tasks too have nothing to do any more. */
+static void nobody_wakes_up(void)
+{
+    hgc_collect(HGC_WAIT);
+    hk_sleep(1000000);
+    uint64_t asleep = hart_idle_ns(0), begin = hk_now();
+    hk_sleep(100000000);
+    uint32_t permille = (uint32_t)((hart_idle_ns(0) - asleep) * 1000 / (hk_now() - begin));
+    hk_printf("# of 100 ms in which nothing is to be done, the hart sleeps %u/1000\n", permille);
+    ok(permille >= 990, "a hart sleeps between cycles");
+}
+
 int app_main(void)
 {
     static const uint32_t first[1] = {1};
@@ -167,5 +178,7 @@ int app_main(void)
     else
         one_busy();
     who_wakes_up();
+    if (hk_harts() == 1)
+        nobody_wakes_up();
     return tap_end();
 }

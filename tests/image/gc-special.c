@@ -220,6 +220,29 @@ static NOINLINE void finalizer_errors(void)
     is(hgc_finalizer(hgc_weak_new(p), count_run, NULL), HGC_EINVAL, "nor for a weak reference");
 }
 
+static NOINLINE void make_taken_back(void)
+{
+    for (unsigned i = 0; i < ROW; i++) {
+        struct node *p = make(i);
+        if (hgc_finalizer(p, count_run, NULL) != HGC_OK || hgc_finalizer(p, NULL, NULL) != HGC_OK)
+            wrong++;
+    }
+}
+
+static NOINLINE void taken_back(void)
+{
+    struct hgc_special_stats before, after;
+    forget();
+    collect();
+    hgc_special_stats(&before);
+    make_taken_back();
+    forget();
+    collect();
+    hgc_special_stats(&after);
+    is(after.cleared - before.cleared, 0, "a finalizer that was taken back is no weak reference");
+    is(ran(0, ROW, 0), ROW, "and does not run");
+}
+
 static NOINLINE void finalizers(void)
 {
     forget();
@@ -791,6 +814,7 @@ int app_main(void)
     weak();
     short_lived();
     finalizers();
+    taken_back();
     resurrection();
     order();
     weak_and_finalizer();

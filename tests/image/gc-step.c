@@ -168,6 +168,20 @@ static void waits(void *arg)
     *(int *)arg = hgc_collect(HGC_WAIT);
 }
 
+/* Who waits may look at its event so late that it is the next cycle's but one: so none that begins meanwhile is left to steps. */
+static void who_waits_late(void)
+{
+    unsigned n = cycles();
+    ok(litter(), "there is something to collect");
+    amo_add_rlx(&gc.waiters, 1);        /* as a task that is about to wait */
+    while (cycles() == n)
+        hgc_step(1, HGC_STEP_INSTRUCTIONS | HGC_STEP_CYCLE);
+    is(ld_rlx(&gc.stepped), 0, "workers have their share in a mark that begins while a task waits");
+    amo_add_rlx(&gc.waiters, -1);
+    cycle_wait(ld_rlx(&gc.cycle));
+    is(ld_rlx(&gc.waiters), 0, "nobody waits any more");
+}
+
 /* A mark is begun, and the steps stop: another task waits for it. */
 static void who_waits_is_not_forgotten(void)
 {
@@ -221,7 +235,7 @@ static void time_is_due(void)
     unsigned n = cycles();
     st_rlx(&gc.last_ms, gc.last_ms - (uint32_t)(gc.cfg.period_ns / 1000000));
     st_rlx(&gc.period_due, 1);
-    hk_sem_post(&gc.sweep_wake);
+    hk_event_set(&gc.sweep_wake);
     hk_sleep(50000000);
     is(cycles(), n, "the period is over, and nothing begins");
     steps(1000000, HGC_STEP_INSTRUCTIONS);
@@ -279,6 +293,7 @@ int app_main(void)
     ends();
     budgets();
     idling();
+    who_waits_late();
     who_waits_is_not_forgotten();
     keeps_up();
     stopped_modes();

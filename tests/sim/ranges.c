@@ -3,8 +3,10 @@
  * Ranges of roots that come and go while cycles run.  Each task adds a range of its own, makes it the only holder of some
  * objects, and takes it away again, often just when its own stack has been scanned and the range has not, or not to its
  * end: what it read from the range before is on its stack alone then, and only the removal can make it known to the mark.
- * After that the memory is the task's, and it wipes it.
+ * After that the memory is the task's: it may not even be there for a while, and it wipes it.
  */
+#include <sys/mman.h>
+
 #include "gc/gc_internal.h"
 #include "gc/hgc.h"
 #include "kernel/hk.h"
@@ -13,14 +15,14 @@
 #include "truth.h"
 #include "workload.h"
 
-enum { WORKERS = 4, WORDS = 120, HELD = 6 };
+enum { WORKERS = 4, WORDS = 120, HELD = 6, PAGE = 4096 };
 #define MAGIC 0x4a4e6e00u
 
 struct node {
     uint32_t number, magic;
 };
 
-static hgc_ref(struct node) range[WORKERS][WORDS];
+static _Alignas(PAGE) hgc_ref(struct node) range[WORKERS][PAGE / sizeof(void *)];
 static uint32_t over;                   /* atomic: workers that have ended */
 
 static void check(const struct node *p)
@@ -70,6 +72,15 @@ static void await_end(void)
     sweep_finish();
 }
 
+/* Whoever still looks at it faults, which the simulator tells. */
+static void unmap_for_a_while(void *page)
+{
+    mprotect(page, PAGE, PROT_NONE);
+    for (unsigned n = 1 + sim_choose(20); n > 0; n--)
+        hk_yield();
+    mprotect(page, PAGE, PROT_READ | PROT_WRITE);
+}
+
 static __attribute__((noinline)) void take_away(unsigned self, unsigned words)
 {
     struct node *held[HELD];
@@ -81,6 +92,8 @@ static __attribute__((noinline)) void take_away(unsigned self, unsigned words)
         sim_fail("a range that was added cannot be removed");
     if (hgc_root_remove(range[self]) != HGC_EINVAL)
         sim_fail("a range can be removed twice");
+    if (sim_choose(4) == 0)
+        unmap_for_a_while(range[self]);
     for (unsigned i = 0; i < words; i++)
         hal_plain_store((uintptr_t *)&range[self][i], 0);
     if (sim_choose(4))

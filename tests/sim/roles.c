@@ -3,18 +3,22 @@
  * Harts get other roles while a small mark runs and most harts sleep, so that each wake-up counts: tasks that live for a
  * moment, many of them bound to one hart, store, wait and die; then nothing is left to run, and the mark must end.  A mark
  * that nobody ends shows when all harts sleep (tests/sim/main.c).  Or no hart ever sleeps, and workers need their shares.
- * Weak references make work when all else is marked, so that the end of a mark fails and is tried again.
+ * Weak references make work when all else is marked, so that the end of a mark fails and is tried again.  Some of the roles are
+ * given by handlers, which run while the world is stopped, too; they also pin objects, and give them back.
  */
 #include "gc/gc_internal.h"
 #include "sim.h"
 #include "workload.h"
 
-enum { NODE = HGC_KIND_FIRST, LISTS = 4, WEAK = 4, MORTALS = 3, BUSY_MAX = HK_MAX_HARTS };
+enum { NODE = HGC_KIND_FIRST, LISTS = 4, WEAK = 4, MORTALS = 3, BUSY_MAX = HK_MAX_HARTS, FIXED = 3 };
 
 struct node { hgc_ref(struct node) next, other; };
 
 static hgc_ref(struct node) list[LISTS];
 static hgc_ref(struct hgc_weak) weak[WEAK];
+static hgc_ref(struct node) fixed;      /* a list that stays as it is: what a handler finds there stays reached */
+static struct hk_timer timer[BUSY_MAX];
+static int pins[BUSY_MAX];              /* owner: the hart's timer */
 static uint32_t over;                   /* atomic */
 
 static void change_role(void)
@@ -25,6 +29,55 @@ static void change_role(void)
         sim_fail("hart %u does not get role %d", hart, role);
 }
 
+/* ---- handlers ---------------------------------------------------------------------------------------------------- */
+
+static void pin_or_unpin(int *pin)
+{
+    if (*pin >= 0) {
+        if (hgc_unpin(*pin) != HGC_OK)
+            sim_fail("pin %d cannot be given back", *pin);
+        *pin = -1;
+        return;
+    }
+    struct node *p = hgc_get(fixed);
+    for (unsigned n = sim_choose(FIXED); n > 0; n--)
+        p = hgc_get(p->next);
+    *pin = hgc_pin(p);
+    if (*pin < 0)
+        sim_fail("an object that a root reaches cannot be pinned: %d", *pin);
+}
+
+static void tick(void *arg)
+{
+    uintptr_t hart = (uintptr_t)arg;
+    if (ld_rlx(&over))
+        return;
+    if (sim_choose(2))
+        change_role();
+    else
+        pin_or_unpin(&pins[hart]);
+    hk_timer_start(&timer[hart], hk_now() + 1000 + sim_choose(12000), tick, arg);
+}
+
+static void start_timer(void *hart)
+{
+    pins[(uintptr_t)hart] = -1;
+    hk_timer_start(&timer[(uintptr_t)hart], hk_now() + sim_choose(6000), tick, hart);
+}
+
+/* On each hart. */
+static void start_timers(void)
+{
+    for (unsigned i = 0; i < hk_harts(); i++) {
+        struct task *t;
+        if (hk_task_create(&t, &(struct hk_task_config){.hart_plus_1 = 1 + (int)i}, start_timer, (void *)(uintptr_t)i) != HK_OK)
+            sim_fail("no memory for a task");
+        hk_task_join(t, NULL);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------------------------ */
+
 static void start(void)
 {
     static const uint32_t map[1] = {3};
@@ -32,12 +85,17 @@ static void start(void)
                                 .period_ns = HGC_PERIOD_OFF};
     workload_roles(&config);
     if (hgc_init(&config) | hgc_kind(NODE, &(struct hgc_kind){.name = "node", .words = 2, .map = map})
-        | hgc_root_add(list, sizeof list) | hgc_root_add(weak, sizeof weak))
+        | hgc_root_add(list, sizeof list) | hgc_root_add(weak, sizeof weak) | hgc_root_add(&fixed, sizeof fixed))
         sim_fail("the heap does not start");
     for (unsigned i = 4 + sim_choose(12); i > 0; i--) {
         struct node *p = hgc_alloc(NODE, sizeof *p + 64 * sim_choose(4));
         hgc_set(&p->next, hgc_get(list[i % LISTS]));
         hgc_set(&list[i % LISTS], p);
+    }
+    for (unsigned i = 0; i < FIXED; i++) {
+        struct node *p = hgc_new(NODE, sizeof *p);
+        hgc_set(&p->next, hgc_get(fixed));
+        hgc_set(&fixed, p);
     }
 }
 
@@ -118,6 +176,8 @@ int roles(void)
     for (unsigned i = 0; i < n; i++)
         if (hk_task_create(&t[i], NULL, workload_busy, &over) != HK_OK)
             sim_fail("no memory for a task");
+    if (sim_choose(2))
+        start_timers();
     for (unsigned k = 2 + sim_choose(3); k > 0; k--)
         one_cycle();
     st_rlx(&over, 1);

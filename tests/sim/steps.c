@@ -147,6 +147,16 @@ static void stepper(void *arg)
     }
 }
 
+/* Waits for each mark that it meets; whoever drives it may be through with it, and with the next one, before this one really waits. */
+static void waiter(void *arg)
+{
+    (void)arg;
+    while (!ld_rlx(&over)) {
+        hgc_wait_mark();
+        hk_yield();
+    }
+}
+
 static void create(struct task **t, const struct hk_task_config *config, void (*fn)(void *), uintptr_t arg)
 {
     if (hk_task_create(t, config, fn, (void *)arg) != HK_OK)
@@ -156,7 +166,7 @@ static void create(struct task **t, const struct hk_task_config *config, void (*
 int steps(void)
 {
     static const struct hk_task_config high = {.prio = HK_HIGH, .set_prio = true};
-    struct task *s[2], *b[BUSY_MAX], *m[MOVERS];
+    struct task *s[2], *b[BUSY_MAX], *m[MOVERS], *w = NULL;
     unsigned idle = sim_choose(3) == 0, nbusy = idle ? 0 : hk_harts() + sim_choose(2), movers = sim_choose(MOVERS + 1);
     nodes = 8 + sim_choose(NODES - 8);
     steppers = 1 + sim_choose(2);
@@ -167,6 +177,8 @@ int steps(void)
         create(&b[i], NULL, workload_busy, (uintptr_t)&over);
     for (unsigned i = 0; i < movers; i++)
         create(&m[i], NULL, mover, i);
+    if (sim_choose(4) == 0)
+        create(&w, NULL, waiter, 0);
     for (unsigned i = 0; i < steppers; i++)
         create(&s[i], sim_choose(2) ? &high : NULL, stepper, i);
     for (unsigned i = 0; i < steppers; i++)
@@ -176,6 +188,8 @@ int steps(void)
         hk_task_join(b[i], NULL);
     for (unsigned i = 0; i < movers; i++)
         hk_task_join(m[i], NULL);
+    if (w)
+        hk_task_join(w, NULL);
     hgc_collect(HGC_WAIT);
     check_all();
     return 0;

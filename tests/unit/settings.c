@@ -14,7 +14,7 @@ static char error[HGC_SETTINGS_ERROR];
 
 static struct hgc_config taken(const char *text)
 {
-    struct hgc_config c = {.size = SIZE_MAX};
+    struct hgc_config c = {.size = HGC_ARENA_MAX};
     error[0] = 0;
     assert_int_equal(hgc_settings(&c, text, error, sizeof error), HGC_OK);
     assert_string_equal(error, "");
@@ -33,7 +33,7 @@ static void refused(const char *text, const char *why)
 /* Whether the harts are there is no question of the text. */
 static struct hgc_config taken_roles(const char *text)
 {
-    struct hgc_config c = {.size = SIZE_MAX};
+    struct hgc_config c = {.size = HGC_ARENA_MAX};
     assert_int_equal(hgc_settings(&c, text, error, sizeof error), HGC_OK);
     return c;
 }
@@ -149,6 +149,10 @@ static void fields_are_checked(void **state)
     invalid(c, "limit=1: wants limit=size, 0 (the default) or a number from 65536 on, or one with K, M or G");
     c = (struct hgc_config){.size = 1 << 20, .min_trigger = (1 << 20) + 1};
     invalid(c, "mintrigger=1048577: is more than the arena has");
+    c = (struct hgc_config){.size = (size_t)1 << 36};
+    assert_true(settings_valid(&c, error, sizeof error));
+    c.size++;
+    invalid(c, "size=68719476737: an arena has at most 64 GiB");
     c = (struct hgc_config){.size = 1 << 20, .mark_harts = 1};
     invalid(c, "markharts=: names a hart that is not there; this machine has 0");       /* it has not started */
     c = (struct hgc_config){.size = 1 << 20, .free_harts = UINT64_C(1) << 63};
