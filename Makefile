@@ -52,7 +52,7 @@ H := $(O)/host$(addprefix -,$(FAULT))
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out help clean distclean,$(goals))
 
-ifneq ($(filter run run-% test test-% debug lua hostile bench-lua,$(goals)),)
+ifneq ($(filter run run-% test test-% debug lua hostile hostile-host bench-lua,$(goals)),)
 ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
 $(shell tools/setup >&2)
 ifneq ($(.SHELLSTATUS),0)
@@ -329,7 +329,7 @@ include ports/lua/host.mk
 bootargs = $(if $(BOOTARGS),--bootargs '$(call quoted,$(BOOTARGS))')
 
 # ---- targets -------------------------------------------------------------------------------------------------------
-.PHONY: all lua hostile bench-lua stops pace run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
+.PHONY: all lua hostile hostile-host bench-lua stops pace run run-image debug test test-host images plugin sim sim-mutant mutants size help clean distclean \
     compile_commands.json newlib FORCE
 .SECONDARY:
 
@@ -364,6 +364,10 @@ PERCENT ?= 100
 hostile: $(B)/lua/hgc/image/tests.elf
 	$(Q)tools/qemu-run --harts $(HARTS) --mem 32M --seconds 1e6 \
 	    --bootargs '$(BOOTARGS) verify=1 -- tests/lua/long/hostile.lua $(PERCENT) $(SEED)' $<
+
+## the same on the host
+hostile-host: $(H)/lua
+	$(Q)HGC_HARTS=2 HGC_MEM=32M BOOTARGS='$(BOOTARGS) verify=1' $(H)/lua tests/lua/long/hostile.lua $(PERCENT) $(SEED)
 
 ## runs every test: checks, host units with sanitizers, images under QEMU; ends with "N passed, N failed"
 test: images $(lua_test_images) $(lua_host_programs) $(host_units) $(host_run) $(host_app_run) $(host_app_lines) $(plugin) $(S)/sim $(SL)/sim $(fuzz_programs)

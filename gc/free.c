@@ -69,20 +69,20 @@ static bool claim(uint32_t from, uint32_t to)
     return true;
 }
 
-/* One more than the highest bit below `to` that differs from `flip`'s, or 0: what ends or begins a hole, seen from above. */
-static uint32_t below(uint32_t to, uintptr_t flip)
+/* One more than the highest bit in [from, to) that differs from `flip`'s, or `from`: what ends or begins a hole, seen from above. */
+static uint32_t below(uint32_t to, uint32_t from, uintptr_t flip)
 {
-    while (to > 0) {
+    while (to > from) {
         uint32_t w = (to - 1) / WORD_BITS, n = to - w * WORD_BITS;
         uintptr_t x = (ld_rlx(&gc.free_map[w]) ^ flip) & bits_valid(0, n);
         if (x) {
             while (!(x >> (n - 1) & 1))
                 n--;
-            return w * WORD_BITS + n;
+            return w * WORD_BITS + n > from ? w * WORD_BITS + n : from;
         }
         to = w * WORD_BITS;
     }
-    return 0;
+    return from;
 }
 
 /* From the top down, while small blocks are taken from the bottom up: where both came from the bottom, long-lived small
@@ -90,11 +90,11 @@ static uint32_t below(uint32_t to, uintptr_t flip)
 uint32_t free_take(uint32_t n)
 {
     uint32_t end = gc.nblocks;
-    while ((end = below(end, 0)) >= n) {
-        uint32_t begin = below(end, ~(uintptr_t)0);
-        if (end - begin >= n && claim(end - n, end))
-            return end - n;
-        end = end - begin >= n ? end - 1 : begin;
+    while ((end = below(end, 0, 0)) >= n) {
+        uint32_t from = end - n, taken = below(end, from, ~(uintptr_t)0);
+        if (taken == from && claim(from, end))
+            return from;
+        end = taken == from ? end - 1 : taken;
     }
     return NO_BLOCK;
 }

@@ -198,15 +198,16 @@ static void trace_map(const struct hgc_kind *k, uintptr_t start, uintptr_t from,
 }
 
 /* Those elements that begin in [from, to), offsets in the object.  What is left at its end is no element. */
-static void trace_elements(const struct hgc_kind *k, const struct object *o, uintptr_t from, uintptr_t to, struct hgc_visitor *v)
+static void trace_elements(const struct hgc_kind *k, uintptr_t start, uintptr_t size, uintptr_t from, uintptr_t to,
+                           struct hgc_visitor *v)
 {
-    uintptr_t each = k->words * WORD, whole = object_size(o) / each * each;
+    uintptr_t each = k->words * WORD, whole = size / each * each;
     from = (from + each - 1) / each * each;
     to = (to + each - 1) / each * each;
     if (to > whole)
         to = whole;
     if (from < to)
-        k->trace((void *)(object_start(o) + from), to - from, v);
+        k->trace((void *)(start + from), to - from, v);
 }
 
 /* The program stores what it likes into these, also with ordinary stores while they are looked at. */
@@ -216,23 +217,27 @@ HAL_NO_SANITIZE static void trace_ambiguous(uintptr_t from, uintptr_t to, struct
         v->visit(v, *(void *const volatile *)p);
 }
 
+/* Of the object of this kind from `start` on, neither a leaf nor ambiguous, the part [from, to). */
+static void trace_part(unsigned kind, uintptr_t start, uintptr_t size, uintptr_t from, uintptr_t to, struct hgc_visitor *v)
+{
+    const struct hgc_kind *k = &gc_kinds[kind].k;
+    if (!k->trace)
+        trace_map(k, start, from, to, v);
+    else if (k->words)
+        trace_elements(k, start, size, from - start, to - start, v);
+    else if (from == start)
+        k->trace((void *)start, size, v);
+}
+
 void object_trace(const struct object *o, uintptr_t from, uintptr_t to, struct hgc_visitor *v)
 {
     unsigned kind = o->block->kind;
     if (is_leaf(kind))
         return;
-    if (kind == HGC_AMBIGUOUS) {
+    if (kind == HGC_AMBIGUOUS)
         trace_ambiguous(from, to, v);
-        return;
-    }
-    const struct hgc_kind *k = &gc_kinds[kind].k;
-    uintptr_t start = object_start(o);
-    if (!k->trace)
-        trace_map(k, start, from, to, v);
-    else if (k->words)
-        trace_elements(k, o, from - start, to - start, v);
-    else if (from == start)
-        k->trace((void *)start, object_size(o), v);
+    else
+        trace_part(kind, object_start(o), object_size(o), from, to, v);
 }
 
 /* As trace_ambiguous, with words outside of the arena put aside first. */
@@ -246,27 +251,21 @@ HAL_NO_SANITIZE static void follow_ambiguous(struct marker *m, uintptr_t from, u
     }
 }
 
-static void follow(struct marker *m, const struct object *o, uintptr_t from, uintptr_t to)
+/* The part [from, to) of an object, as in trace_part. */
+static void follow(struct marker *m, unsigned kind, uintptr_t start, uintptr_t size, uintptr_t from, uintptr_t to)
 {
     m->v = (struct hgc_visitor){visit, visit_weakly};
-    if (o->block->kind == HGC_AMBIGUOUS)
+    if (kind == HGC_AMBIGUOUS)
         follow_ambiguous(m, from, to);
-    else
-        object_trace(o, from, to, &m->v);
-}
-
-static void scan_object(struct marker *m, const struct object *o, uintptr_t from, uintptr_t to)
-{
-    follow(m, o, from, to);
-    if (from == object_start(o))
-        look_up_ephemerons(m, o);
+    else if (!is_leaf(kind))
+        trace_part(kind, start, size, from, to, &m->v);
 }
 
 void mark_children(const struct object *o)
 {
     struct marker m = marker(NULL);
-    uintptr_t start = object_start(o);
-    follow(&m, o, start, start + object_size(o));
+    uintptr_t start = object_start(o), size = object_size(o);
+    follow(&m, o->block->kind, start, size, start, start + size);
     tell(&m);
 }
 
@@ -307,7 +306,9 @@ static void scan_cells(struct block *b, unsigned cell, uintptr_t at, unsigned by
     struct marker m = marker(b);
     for (; todo; todo &= todo - 1) {
         unsigned i = bits_lowest(todo);
-        scan_object(&m, &(struct object){b, cell + i}, at + i * bytes, at + (i + 1) * bytes);
+        uintptr_t start = at + i * bytes;
+        follow(&m, b->kind, start, bytes, start, start + bytes);
+        look_up_ephemerons(&m, &(struct object){b, cell + i});
     }
     tell(&m);
 }
@@ -395,7 +396,9 @@ static void mark_large(struct block *b, uintptr_t most)
         if (end < size || !leave_large(b, size))
             markq_push(b);
         struct marker m = marker(b);
-        scan_object(&m, &o, start + at, start + end);
+        follow(&m, b->kind, start, size, start + at, start + end);
+        if (at == 0)
+            look_up_ephemerons(&m, &o);
         tell(&m);
         own_add(&gc_self()->scan_heap, end - at);
         return;

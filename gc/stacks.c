@@ -13,6 +13,7 @@ struct hgc_stacks *hgc_stacks_set(struct hgc_stacks *s)
 {
     struct task *t = task_self();
     struct hgc_stacks *before = ld_rlx(&t->gc_stacks);
+    st_rlx(&t->gc_entered, NULL);
     st_rel(&t->gc_stacks, s);           /* what is in *s; partner: a runtime that looks at a task that runs [L-mp.rel] */
     return before;
 }

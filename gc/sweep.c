@@ -33,28 +33,42 @@ void sweep_begin(void)
 
 enum { RELEASES = 16 };         /* objects that one critical section asks about */
 
+/* False: there are more than may be asked in this section. */
+static bool release_word(struct block *b, unsigned w, bool (*release)(void *), unsigned *left)
+{
+    unsigned cell_bytes = gc_classes[b->class].cell;
+    uintptr_t dead = ld_rlx(&b->live[w]) & ~ld_rlx(&b->mark[w]), at = block_address(b) + (uintptr_t)w * WORD_BITS * cell_bytes;
+    uintptr_t gone = 0, stay = 0;
+    for (; dead && *left; dead &= dead - 1, --*left) {
+        uintptr_t p = at + bits_lowest(dead) * cell_bytes, bit = dead & -dead;
+        if (!release((void *)p)) {
+            stay |= bit;
+            continue;
+        }
+        gone |= bit;
+        if (gc.cfg.clobber)
+            sweep_clobber(p, cell_bytes);
+    }
+    if (stay) {
+        st_rlx(&b->mark[w], ld_rlx(&b->mark[w]) | stay);
+        gc_count_used(bits_count(stay) * cell_bytes);   /* which the mark's end has left out */
+    }
+    if (gone) {
+        st_rlx(&b->live[w], ld_rlx(&b->live[w]) & ~gone);
+        own_add(&gc_self()->free_cells[b->class], bits_count(gone));
+    }
+    return !dead;
+}
+
 /* Asks what kind `b` has about its dead: those that go are no objects any longer, those that stay count as marked.  True: there
  * are more, call it again in another critical section. */
 static bool release_some(struct block *b)
 {
     bool (*release)(void *) = gc_kinds[b->kind].k.release;
-    unsigned asked = 0, cell_bytes = gc_classes[b->class].cell;
+    unsigned left = RELEASES;
     for (unsigned w = 0; release && w < BIT_WORDS; w++)
-        for (uintptr_t dead = ld_rlx(&b->live[w]) & ~ld_rlx(&b->mark[w]); dead; dead &= dead - 1) {
-            if (asked++ == RELEASES)
-                return true;
-            unsigned i = bits_lowest(dead);
-            uintptr_t p = block_address(b) + (uintptr_t)(w * WORD_BITS + i) * cell_bytes, bit = (uintptr_t)1 << i;
-            if (!release((void *)p)) {
-                st_rlx(&b->mark[w], ld_rlx(&b->mark[w]) | bit);
-                gc_count_used(cell_bytes);      /* which the mark's end has left out */
-                continue;
-            }
-            if (gc.cfg.clobber)
-                sweep_clobber(p, cell_bytes);
-            st_rlx(&b->live[w], ld_rlx(&b->live[w]) & ~bit);
-            own_add(&gc_self()->free_cells[b->class], 1);
-        }
+        if (!release_word(b, w, release, &left))
+            return true;
     return false;
 }
 

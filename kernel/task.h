@@ -63,6 +63,7 @@ struct task {
     uint32_t gc_seen;           /* the collector's: cycle in which its stack was scanned, or that it was born in */
     struct task *gc_next;       /* the collector's: list of claimed tasks to scan */
     void *gc_stacks;            /* the collector's, atomic: struct hgc_stacks, or NULL; see stacks.c */
+    void *gc_entered;           /* a runtime's, atomic: those that it has entered, or NULL; see gc/stacks.h */
     uint32_t gc_stacks_only;    /* the collector's, itself: 1: its C stack may be passed over when it waits; 2: it waits so */
     uint32_t gc_left_out;       /* the collector's: cycle in which its C stack was passed over for that */
     bool gc_exempt;             /* the collector's, itself: see hgc_exempt */

@@ -51,4 +51,7 @@ slow:
 
 #endif
 
+/* fn(arg), rarely */
+#define HAL_SLOW_CALL(fn, arg) fn(arg)
+
 #endif

@@ -77,4 +77,14 @@
         : "rJ"(value)                                                                                                   \
         : "t0", "t1", "t2")
 
+/* fn(arg), rarely: `fn` is the name of a function of one word that returns nothing and has no floating-point code.  Keeps registers
+ * as the slow parts above, so that what calls nothing else needs no frame. */
+#define HAL_SLOW_CALL(fn, arg)                                                                                          \
+    __asm__ __inline__ __volatile__(                                                                                    \
+        "mv t2, %0\n\t"                                                                                                 \
+        "lla t1, " #fn "\n\t"                                                                                           \
+        "lla t0, hal_stub_call\n\t"                                                                                     \
+        "jalr t0, t0"                                                                                                   \
+        : : "r"(arg) : "t0", "t1", "t2", "memory")
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The slow parts of the sequences in hal_seq.h: C calls that keep every integer register but t0, t1, t2.
+ * The slow parts of the sequences in hal_seq.h, and of other inline code: C calls that keep every integer register but t0, t1, t2.
  * In: t0 = return address, and the arguments as each says.
  */
 #include "boot/riscv.h"
@@ -28,6 +28,15 @@ hal_stub_new:
     mv      a0, t1
     call    hgc_slow_new
     mv      t1, a0
+    j       leave
+
+/* t1 = function, t2 = its argument */
+    .globl  hal_stub_call
+hal_stub_call:
+    addi    sp, sp, -FRAME
+    each    REG_S
+    mv      a0, t2
+    jalr    t1
     j       leave
 
 /* t1 = slot, t2 = value */

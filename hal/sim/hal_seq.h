@@ -5,4 +5,7 @@
 
 #include "hal/seq_call.h"
 
+/* fn(arg), rarely */
+#define HAL_SLOW_CALL(fn, arg) fn(arg)
+
 #endif

@@ -166,7 +166,7 @@ LUAI_FUNC void lgc_shade_vectors(const Table *t);       /* of the table: what is
 #endif
 
 #if defined(lapi_c)
-/* lua_copy, lua_setiuservalue, lua_setupvalue, lua_load.  (Also one to a local variable: no harm.) */
+/* lua_copy, lua_setiuservalue, lua_setupvalue, lua_load; and lua_rotate, to a local variable. */
 #undef setobjs2s
 #define setobjs2s(L, o1, o2) lgc_copy(s2v(o1), s2v(o2))
 #undef setobj2s
@@ -184,8 +184,12 @@ LUAI_FUNC void lgc_shade_vectors(const Table *t);       /* of the table: what is
 #define setobj(L, o1, o2)                                                                                            \
     {                                                                                                                \
         TValue *set_ = (o1);                                                                                         \
-        lgc_copy_over(set_, o2);                                                                                     \
-        lgc_stored(set_);                                                                                            \
+        if (__builtin_strcmp(#o1, "&temp") == 0) {                                                                   \
+            lgc_copy(set_, o2);                                                                                      \
+        } else {                                                                                                     \
+            lgc_copy_over(set_, o2);                                                                                 \
+            lgc_stored(set_);                                                                                        \
+        }                                                                                                            \
     }
 #endif
 
@@ -270,7 +274,9 @@ LUAI_FUNC CallInfo *lgc_newci(lua_State *L);
 
 /* ---- entering a state -------------------------------------------------------------------------------------------- */
 
-/* In front of each lua_State, and of the program's extra space. */
+/* In front of each lua_State, and of the program's extra space.  A task that is in a coroutine's stacks has entered it (lgc_enter).  It
+ * enters it anew when it is asked to take the state, or to wait for the mark's end, and when it has lost the state.  In a mark it
+ * may have made nothing yet and not be taken: that is a mark's beginning that it has not heard of. */
 #define LGC_STACKS(L) ((struct hgc_stacks *)(void *)(cast_charp(L) - LUA_EXTRASPACE - sizeof(struct hgc_stacks)))
 
 LUAI_FUNC void lgc_enter(lua_State *L);
@@ -279,8 +285,8 @@ LUAI_FUNC void lgc_enter(lua_State *L);
 #undef luai_threadyield
 #define lua_lock(L)                                                                                                  \
     {                                                                                                                \
-        if (l_unlikely(hgc_stacks_mine() != LGC_STACKS(L)) || lgc_on())                                              \
-            lgc_enter(L);                                                                                            \
+        if (l_unlikely(hgc_stacks_entered() != LGC_STACKS(L)))                                                       \
+            HAL_SLOW_CALL(lgc_enter, (L));                                                                           \
     }
 #define lua_unlock(L)       ((void)0)
 #define luai_threadyield(L) ((void)0)   /* the stack's top is not told there */

@@ -143,6 +143,7 @@ static void displace(struct lgc_state *u)
     if (s) {
         hgc_let_run(t, false);
         (void)cas_acq(&t->gc_stacks, s, NULL);  /* or it goes on with another state right now */
+        hgc_stacks_look_again(t);
     }
     task_unlock_slot();
     hal_crit_exit(c);
@@ -210,7 +211,9 @@ void lgc_enter(lua_State *L)
         }
         if (on && comes)
             hk_mutex_unlock(&u->still);
+        hgc_stacks_enter(LGC_STACKS(L));
     } while (cycle != hgc_cycle());
+    fence_full();                       /* who wants it to wait says so, then has it look again; partner: tell_owner */
     if (ld_rlx(&u->park) && lgc_on())
         lgc_park(u);
 }
@@ -524,7 +527,7 @@ void __wrap_lua_xmove(lua_State *from, lua_State *to, int n)
 {
     st_rlx(&U(from)->moves, from);      /* before the look: a mark that begins after it takes what is here */
     if (lgc_on() && from != to) {
-        lua_lock(from);
+        lgc_enter(from);                /* so that the state is taken first, all at once */
         touch(U(from), from, hgc_cycle());
     }
     __real_lua_xmove(from, to, n);

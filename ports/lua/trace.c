@@ -263,14 +263,16 @@ static const TValue *constants(const lua_State *L)
 }
 
 /* The interpreter computes where register A is before it looks at the opcode.  In a jump those bits are a part of the distance, so
- * that may be beyond the stack, in any object.  And of an operand that is a register or a constant a compiler may compute both. */
+ * that may be beyond the stack, in any object.  And of an operand that is a register or a constant a compiler may compute both.
+ * Nor is an address that is not aligned a reference: text is on Lua's stack as well.  The parser's records have fields of one and
+ * two bytes, and what they leave of a word that was there may make one, into a stack that grew. */
 bool lgc_is_stray(const struct task *task, const void *p)
 {
     struct hgc_stacks *s = ld_rlx(&task->gc_stacks);
     if (!s || s->trace != lgc_trace_stacks)
         return false;
     const lua_State *L = lgc_thread_of(s);
-    return is_beyond(L->stack, p) || is_beyond(constants(L), p);
+    return (uintptr_t)p % sizeof(void *) || is_beyond(L->stack, p) || is_beyond(constants(L), p);
 }
 
 /* ---- kinds ------------------------------------------------------------------------------------------------------- */

@@ -76,16 +76,29 @@ void lgc_park(struct lgc_state *u)
     HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_RUNTIME));
 }
 
-/* In the stopped modes the owner runs on to its safepoint before it is kept off. */
-static void let_run(struct lgc_state *u, bool on)
+/* Calls fn for its owner, if that is in it. */
+static void tell_owner(struct lgc_state *u, void (*fn)(struct task *t))
 {
+    fence_full();                       /* after what the owner shall see; partner: lgc_enter */
     hal_crit_t c = hal_crit_enter();
     struct task *owner = ld_rlx(&u->owner), *t = owner ? task_lock_slot(ld_rlx(&u->owner_slot)) : NULL;
     if (t && lgc_stacks_in(t, u))
-        hgc_let_run(t, on);
+        fn(t);
     if (owner)
         task_unlock_slot();
     hal_crit_exit(c);
+}
+
+/* It looks here with its next call of Lua; in the stopped modes it runs on to its safepoint before it is kept off. */
+static void runs(struct task *t)
+{
+    hgc_stacks_look_again(t);
+    hgc_let_run(t, true);
+}
+
+static void runs_no_longer(struct task *t)
+{
+    hgc_let_run(t, false);
 }
 
 /* Where its owner is. */
@@ -141,7 +154,7 @@ static bool is_taken(struct lgc_state *u, bool stopped)
     enum where w;
     if (ld_rlx(&u->taken) == hgc_cycle() || (w = where(u)) == NOBODY)
         return true;
-    let_run(u, true);
+    tell_owner(u, runs);
     if (w == PARKED || (w == WAITS && stopped))
         lgc_take(u);
     else if (stopped && u->asked >= PATIENCE)
@@ -299,7 +312,7 @@ static void finish(struct lgc_state *u)
     }
     st_rlx(&u->weak, NULL);
     st_rlx(&u->park, 0);
-    let_run(u, false);
+    tell_owner(u, runs_no_longer);
     u->asked = 0;
     u->keeps_all = u->separated = false;
 }
@@ -311,7 +324,7 @@ static bool ready(struct lgc_state *u, bool stopped)
         if (at_safepoint(u, stopped))
             return true;
         st_rlx(&u->park, 1);
-        let_run(u, true);
+        tell_owner(u, runs);
         if (++u->asked < PATIENCE)
             return false;
     }

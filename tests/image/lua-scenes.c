@@ -344,6 +344,58 @@ static void ended(void)
     (void)hk_task_join(t, NULL);
 }
 
+/* ---- who makes nothing ------------------------------------------------------------------------------------------- */
+
+static unsigned left_over;
+
+static void calls(void *arg)
+{
+    (void)arg;
+    lua_State *L = open();
+    run(L, "w = setmetatable({}, {__mode = 'v'}) for i = 1, 50 do w[i] = {} end for i = 1, 10 do local t = {i} end");
+    begin_mark();
+    while (hgc_marking()) {
+        lua_pushnil(L);
+        lua_settop(L, 0);
+    }
+    lua_getglobal(L, "w");
+    for (int i = 1; i <= WEAK; i++) {
+        left_over += lua_geti(L, -1, i) != LUA_TNIL;
+        lua_settop(L, 1);
+    }
+    lua_close(L);
+}
+
+static void makes_nothing(void)
+{
+    in_task(calls);
+    hk_printf("# %u of %u weak values left\n", left_over, (unsigned)WEAK);
+    ok(left_over < WEAK / 2, "who only calls functions of Lua's that make nothing is taken, and waits, all the same");
+}
+
+/* ---- what verify mode takes for no reference --------------------------------------------------------------------- */
+
+static bool is_stray[3];
+
+static void words(void *arg)
+{
+    (void)arg;
+    lua_State *L = open();
+    const char *p = (const char *)L->stack;
+    is_stray[0] = lgc_is_stray(task_self(), p);
+    is_stray[1] = lgc_is_stray(task_self(), p + 6);
+    is_stray[2] = lgc_is_stray(task_self(), L->stack_last + 100);
+    lua_close(L);
+}
+
+static void strays(void)
+{
+    in_task(words);
+    ok(!is_stray[0], "the address of a stack is a reference");
+    ok(is_stray[1], "one that is not aligned is none");
+    ok(is_stray[2], "nor is one a little beyond the stack");
+}
+
 int app_main(void)
 {
     static const struct hgc_runtime second = {.quiet = quiet, .end = end};
@@ -352,8 +404,10 @@ int app_main(void)
     lua_close(luaL_newstate());         /* Lua's runtime comes first */
     is(hgc_runtime(&second), HGC_OK, "a second runtime");
     ended();
+    strays();
     in_task(ballast);
     read_weak();
+    makes_nothing();
     emergency();
     two_users();
     finalizers();

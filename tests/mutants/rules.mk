@@ -47,7 +47,7 @@ lua_mutant_sources := $(lua_names_hgc:%=$(L)/hgc/%.c) $(lua_own_hgc:%=ports/lua/
 sim_lua_mutant_sources := $(sim_lua_core:%=$(L)/hgc/%.c) $(sim_lua_own:%=ports/lua/%.c) tests/sim/lua/states.c
 is_header := $(filter %.h,$(FILE))
 
-mutant-base-lua: $(B)/lua/hgc/image/tests.elf $(lua_stock_tests)
+mutant-base-lua: $(B)/lua/hgc/image/tests.elf $(B)/tests/lua-scenes.elf $(lua_stock_tests)
 
 lua_mutant_cc = $(CROSS)gcc $(if $(is_header),-I$(mutant_tree)/ports/lua -I$(mutant_tree)) \
     $(call mutant_flags,$(filter-out $(warn),$(cflags_app)) $(lua_flags_hgc))
@@ -59,6 +59,9 @@ lua-mutant:
 	$(Q)$(CROSS)gcc $(ldflags) $(lua_ldflags_hgc) $(B)/lua/hgc/image/tests.o \
 	    $(if $(is_header),,$(filter-out %/own/$(mutant_changed).o,$(lua_objs_hgc))) $(OUT)/target-*.o $(core_objs) $(link_libs) \
 	    -o $(OUT)/tests.elf
+	$(Q)$(if $(is_header),,cp $(B)/tests/lua-scenes.run $(OUT)/ && $(CROSS)gcc $(ldflags) $(lua_ldflags_hgc) \
+	    $(B)/tests/image/lua-scenes.o $(filter-out %/own/$(mutant_changed).o,$(lua_lib_objs)) $(OUT)/target-*.o $(core_objs) \
+	    $(call obj,$(B),$(src_image_lib)) $(link_libs) -o $(OUT)/lua-scenes.elf)
 
 sim_lua_mutant_cc = $(HOSTCC) $(if $(is_header),-I$(mutant_tree)/ports/lua -I$(mutant_tree)) \
     $(call mutant_flags,$(filter-out $(warn),$(sim_lua_cflags)))
