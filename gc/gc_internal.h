@@ -645,6 +645,7 @@ void special_retry(void);               /* world stopped: a mark did not end */
 /* The root jobs of this cycle: 0 .. special_jobs() - 1.  World stopped. */
 uint32_t special_jobs(void);
 void special_job(uint32_t i);           /* in a drain */
+void special_mark_pins(void);           /* the same, or world stopped */
 void special_sweep_lock(void);
 void special_sweep_unlock(void);
 /* Does a bounded number of the specials that the sweep of this block has to do, before its bitmaps change.  True: call it

@@ -8,7 +8,8 @@
  * a full fence in between, the phase is read; a worker writes the phase, or sees it written, before it reads the pins.  So who
  * finds OFF did its change before any look at it.  In a stop that may end a mark nothing is shaded: the mark bits may be the
  * next sweep's before the shade is done.  Nor need it be.  All jobs of the mark are closed, so what a pin holds is marked; and
- * what a handler gets hold of is in a root, or is reached from one, and is still if the end fails and the mark goes on.
+ * what a handler gets hold of is in a root, or is reached from one, and is still if the end fails and the mark goes on; from a root
+ * that is stored to without a barrier it may be gone then, but where there are such, pins are looked at again (unbarriered.c).
  */
 #include "gc/gc_internal.h"
 

@@ -304,7 +304,7 @@ enum hgc_quiet {
                                    count, and do without */
 };
 struct hgc_runtime {
-    void (*begin)(void);        /* in the stop that begins a cycle, the phase is still OFF.  Constant time */
+    void (*begin)(void);        /* in the stop that begins a cycle, the phase is still OFF.  Short, whatever the heap holds */
     /* Nothing is left to mark; the world runs.  Shades what it wants kept.  By one worker at a time. */
     enum hgc_quiet (*quiet)(void);
     /* The same, in the stop that is to end the mark.  After HGC_QUIET the mark does end; whether an object is marked is

@@ -281,19 +281,20 @@ static void mark_tables(void)
         mark_table(t);
 }
 
-static void mark_queue_and_pins(void)
+void special_mark_pins(void)
 {
-    mark_reference((uintptr_t)ld_rlx(&gc_special.queue));
     for (unsigned i = 0; i < HGC_PINS; i++)
         mark_reference(ld_rlx(&gc_special.pins[i]));
 }
 
 void special_job(uint32_t i)
 {
-    if (i == 0)
-        mark_queue_and_pins();
-    else
+    if (i == 0) {
+        mark_reference((uintptr_t)ld_rlx(&gc_special.queue));
+        special_mark_pins();
+    } else {
         mark_tables();
+    }
     amo_add_rel(&gc.jobs_open, -1);     /* [L-countdown.rel] */
 }
 

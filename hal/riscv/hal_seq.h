@@ -77,14 +77,21 @@
         : "rJ"(value)                                                                                                   \
         : "t0", "t1", "t2")
 
-/* fn(arg), rarely: `fn` is the name of a function of one word that returns nothing and has no floating-point code.  Keeps registers
- * as the slow parts above, so that what calls nothing else needs no frame. */
+/* fn(arg), rarely: `fn` is the name of a function of one word that returns nothing.  Keeps integer registers as the slow parts above, so
+ * that what calls nothing else needs no frame. */
+#ifdef __riscv_flen
+#define HAL_SEQ_CALL_CLOBBERS_                                                                                          \
+    "t0", "t1", "t2", "memory", "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7", "ft8", "ft9", "ft10", "ft11",   \
+    "fa0", "fa1", "fa2", "fa3", "fa4", "fa5", "fa6", "fa7"
+#else
+#define HAL_SEQ_CALL_CLOBBERS_ "t0", "t1", "t2", "memory"
+#endif
 #define HAL_SLOW_CALL(fn, arg)                                                                                          \
     __asm__ __inline__ __volatile__(                                                                                    \
         "mv t2, %0\n\t"                                                                                                 \
         "lla t1, " #fn "\n\t"                                                                                           \
         "lla t0, hal_stub_call\n\t"                                                                                     \
         "jalr t0, t0"                                                                                                   \
-        : : "r"(arg) : "t0", "t1", "t2", "memory")
+        : : "r"(arg) : HAL_SEQ_CALL_CLOBBERS_)
 
 #endif

@@ -275,8 +275,7 @@ LUAI_FUNC CallInfo *lgc_newci(lua_State *L);
 /* ---- entering a state -------------------------------------------------------------------------------------------- */
 
 /* In front of each lua_State, and of the program's extra space.  A task that is in a coroutine's stacks has entered it (lgc_enter).  It
- * enters it anew when it is asked to take the state, or to wait for the mark's end, and when it has lost the state.  In a mark it
- * may have made nothing yet and not be taken: that is a mark's beginning that it has not heard of. */
+ * enters it anew when a mark has begun since, when it is asked to wait for the mark's end, and when it has lost the state. */
 #define LGC_STACKS(L) ((struct hgc_stacks *)(void *)(cast_charp(L) - LUA_EXTRASPACE - sizeof(struct hgc_stacks)))
 
 LUAI_FUNC void lgc_enter(lua_State *L);

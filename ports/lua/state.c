@@ -212,7 +212,7 @@ void lgc_enter(lua_State *L)
         if (on && comes)
             hk_mutex_unlock(&u->still);
         hgc_stacks_enter(LGC_STACKS(L));
-    } while (cycle != hgc_cycle());
+    } while (cycle != hgc_cycle());     /* as a mark begins the note is taken back: weak.c */
     fence_full();                       /* who wants it to wait says so, then has it look again; partner: tell_owner */
     if (ld_rlx(&u->park) && lgc_on())
         lgc_park(u);
@@ -683,7 +683,11 @@ void luaC_freeallobjects(lua_State *L)
     u->closed = true;
     g->mainthread->stack = NULL;
     unlink(u);
-    hgc_let_run(task_self(), false);
     hgc_stacks_set(NULL);
+    hal_crit_t c = hal_crit_enter();    /* under the lock: a marker that saw them has it run on before, none after */
+    (void)task_lock_slot(task_self()->slot);
+    hgc_let_run(task_self(), false);
+    task_unlock_slot();
+    hal_crit_exit(c);
     hgc_exempt(false);
 }

@@ -341,6 +341,14 @@ static enum hgc_quiet quiet_state(struct lgc_state *u)
     return !ready(u, false) ? HGC_QUIET_LATER : mark_weak(u, false) ? HGC_QUIET_MORE : HGC_QUIET;
 }
 
+/* World stopped, the phase is OFF still.  With its next call of Lua each owner takes its state: before the call can take anything off the
+ * stack, where C code may go on with it though its own stack was scanned before. */
+static void begin(void)
+{
+    for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next))
+        tell_owner(u, hgc_stacks_look_again);
+}
+
 static enum hgc_quiet quiet(void)
 {
     enum hgc_quiet answer = HGC_QUIET;
@@ -393,4 +401,4 @@ static enum hgc_quiet end(void)
     return HGC_QUIET;
 }
 
-const struct hgc_runtime lgc_runtime = {.quiet = quiet, .end = end, .stray = lgc_is_stray};
+const struct hgc_runtime lgc_runtime = {.begin = begin, .quiet = quiet, .end = end, .stray = lgc_is_stray};

@@ -37,7 +37,7 @@ static int settings(struct hgc_config *c, const char *text, bool boot, size_t n,
 
 static void any_text(struct bytes *in)
 {
-    struct hgc_config c = {.size = SIZE_MAX, .percent = 77, .stress = 5}, before = c;
+    struct hgc_config c = {.size = HGC_ARENA_MAX, .percent = 77, .stress = 5}, before = c;
     char text[TEXT_MAX + 1] = "", error[ERROR_MAX];
     bool boot = take(in) & 1, named;
     size_t n = 1 + take(in) % ERROR_MAX, length = left(in) < TEXT_MAX ? left(in) : TEXT_MAX;

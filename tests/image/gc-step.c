@@ -179,6 +179,7 @@ static void who_waits_late(void)
     is(ld_rlx(&gc.stepped), 0, "workers have their share in a mark that begins while a task waits");
     amo_add_rlx(&gc.waiters, -1);
     cycle_wait(ld_rlx(&gc.cycle));
+    sweep_finish();
     is(ld_rlx(&gc.waiters), 0, "nobody waits any more");
 }
 

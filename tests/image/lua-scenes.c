@@ -9,7 +9,7 @@
 #define LUA_CORE
 #include "ports/lua/state.h"
 
-#include "gc/hgc.h"
+#include "gc/gc_internal.h"
 #include "lauxlib.h"
 #include "libc/libc.h"
 #include "lualib.h"
@@ -344,6 +344,35 @@ static void ended(void)
     (void)hk_task_join(t, NULL);
 }
 
+/* ---- what was just popped ---------------------------------------------------------------------------------------- */
+
+static unsigned marks, untaken;
+
+/* C code may go on with what it takes off Lua's stack in a mark that has scanned its own.  So the state is taken before that. */
+static void pops(void *arg)
+{
+    (void)arg;
+    lua_State *L = open();
+    lua_createtable(L, 0, 0);
+    begin_mark();
+    uint32_t cycle = hgc_cycle();
+    lua_settop(L, 0);
+    bool taken = ld_rlx(&U(L)->taken) == cycle;
+    if (hgc_marking() && hgc_cycle() == cycle) {
+        marks++;
+        untaken += !taken;
+    }
+    hgc_wait_mark();
+    lua_close(L);
+}
+
+static void popped(void)
+{
+    for (unsigned i = 0; i < TIMES; i++)
+        in_task(pops);
+    ok(marks > 0 && untaken == 0, "a state is taken before anything is taken off its stack");
+}
+
 /* ---- who makes nothing ------------------------------------------------------------------------------------------- */
 
 static unsigned left_over;
@@ -407,6 +436,7 @@ int app_main(void)
     strays();
     in_task(ballast);
     read_weak();
+    popped();
     makes_nothing();
     emergency();
     two_users();
