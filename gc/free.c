@@ -69,7 +69,7 @@ static bool claim(uint32_t from, uint32_t to)
     return true;
 }
 
-/* One more than the highest bit in [from, to) that differs from `flip`'s, or `from`: what ends or begins a hole, seen from above. */
+/* One more than the highest bit in [from, to) that differs from `flip`'s, or `from`: what ends or begins a hole, from above. */
 static uint32_t below(uint32_t to, uint32_t from, uintptr_t flip)
 {
     while (to > from) {

@@ -43,7 +43,7 @@ static void scan_task(struct task *t)
         root_mark_stack(t);
 }
 
-/* Pins, too: what a handler has pinned in a stop that did not end the mark it may have found in a root that is looked at here only. */
+/* Pins, too: what a handler has pinned in a stop that did not end the mark may come from a root that is looked at here only. */
 static void look_at_all(void)
 {
     special_mark_pins();

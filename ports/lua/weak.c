@@ -341,8 +341,8 @@ static enum hgc_quiet quiet_state(struct lgc_state *u)
     return !ready(u, false) ? HGC_QUIET_LATER : mark_weak(u, false) ? HGC_QUIET_MORE : HGC_QUIET;
 }
 
-/* World stopped, the phase is OFF still.  With its next call of Lua each owner takes its state: before the call can take anything off the
- * stack, where C code may go on with it though its own stack was scanned before. */
+/* World stopped, the phase is OFF still.  With its next call of Lua each owner takes its state, before the call can take anything off
+ * the stack: C code may go on with that, though its own stack was scanned before. */
 static void begin(void)
 {
     for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next))
