@@ -3,7 +3,8 @@
  * Ranges of roots that come and go while cycles run.  Each task adds a range of its own, makes it the only holder of some
  * objects, and takes it away again, often just when its own stack has been scanned and the range has not, or not to its
  * end: what it read from the range before is on its stack alone then, and only the removal can make it known to the mark.
- * After that the memory is the task's: it may not even be there for a while, and it wipes it.
+ * After that the memory is the task's: it may not even be there for a while, and it wipes it.  Or a task does that that is born
+ * as a mark begins: it is black, and may be there before the range's job is taken.
  */
 #include <sys/mman.h>
 
@@ -102,12 +103,35 @@ static __attribute__((noinline)) void take_away(unsigned self, unsigned words)
         check(held[n]);
 }
 
+struct removal { unsigned self, words; };
+
+static void child(void *arg)
+{
+    const struct removal *r = arg;
+    take_away(r->self, r->words);
+}
+
+static void take_away_by_child(unsigned self, unsigned words)
+{
+    struct removal r = {self, words};
+    struct hk_task_config config = {.set_prio = true, .prio = HK_HIGH};
+    struct task *t;
+    hgc_collect(HGC_START);
+    if (hk_task_create(&t, &config, child, &r) != HK_OK)
+        sim_fail("no memory for a task");
+    hk_task_join(t, NULL);
+}
+
 static __attribute__((noinline)) void use_range(unsigned self)
 {
     unsigned words = 1 + sim_choose(WORDS);
     if (hgc_root_add(range[self], words * sizeof(uintptr_t)) != HGC_OK)
         sim_fail("a range cannot be added");
     fill(self, words);
+    if (sim_choose(3) == 0) {
+        take_away_by_child(self, words);
+        return;
+    }
     if (sim_choose(3) == 0)
         hgc_collect(HGC_START);
     if (sim_choose(4))
