@@ -521,6 +521,7 @@ void worker_init(void);
 struct task *worker_pick(struct hart *h, bool idle);
 /* How many workers are dedicated in the cycle that begins, and what share the others have.  World stopped. */
 void worker_prepare(bool stepped);
+/* The mark is over, all seats were given back.  World stopped. */
 void worker_finish(void);
 /* Of `harts`, of which some are given to marking and some kept free: how many of the others have a dedicated worker, and what
  * part of their time (in 1/1024) their fractional workers get, so that together it is a quarter. */

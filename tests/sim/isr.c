@@ -211,15 +211,10 @@ static void worker(void *arg)
 
 static void run_workers(void)
 {
-    struct task *t[WORKERS], *start;
+    struct task *t[WORKERS];
     unsigned n = 1 + sim_choose(WORKERS);
     st_rlx(&firing, hk_harts());
-    for (unsigned h = 0; h < hk_harts(); h++) {
-        struct hk_task_config there = {.hart_plus_1 = 1 + (int)h};
-        if (hk_task_create(&start, &there, start_timer, (void *)(uintptr_t)h) != HK_OK)
-            sim_fail("no memory for a task");
-        hk_task_join(start, NULL);
-    }
+    workload_on_each_hart(start_timer);
     for (unsigned i = 0; i < n; i++)
         if (hk_task_create(&t[i], NULL, worker, NULL) != HK_OK)
             sim_fail("no memory for a task");

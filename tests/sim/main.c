@@ -193,6 +193,17 @@ void workload_shades(void)
     hk_task_join(t, NULL);
 }
 
+void workload_on_each_hart(void (*fn)(void *hart))
+{
+    for (unsigned i = 0; i < hk_harts(); i++) {
+        struct hk_task_config there = {.hart_plus_1 = 1 + (int)i};
+        struct task *t;
+        if (hk_task_create(&t, &there, fn, (void *)(uintptr_t)i) != HK_OK)
+            sim_fail("no memory for a task");
+        hk_task_join(t, NULL);
+    }
+}
+
 void workload_busy(void *over)
 {
     static uint32_t turns;      /* atomic */

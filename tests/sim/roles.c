@@ -65,17 +65,6 @@ static void start_timer(void *hart)
     hk_timer_start(&timer[(uintptr_t)hart], hk_now() + sim_choose(6000), tick, hart);
 }
 
-/* On each hart. */
-static void start_timers(void)
-{
-    for (unsigned i = 0; i < hk_harts(); i++) {
-        struct task *t;
-        if (hk_task_create(&t, &(struct hk_task_config){.hart_plus_1 = 1 + (int)i}, start_timer, (void *)(uintptr_t)i) != HK_OK)
-            sim_fail("no memory for a task");
-        hk_task_join(t, NULL);
-    }
-}
-
 /* ------------------------------------------------------------------------------------------------------------------ */
 
 static void start(void)
@@ -177,7 +166,7 @@ int roles(void)
         if (hk_task_create(&t[i], NULL, workload_busy, &over) != HK_OK)
             sim_fail("no memory for a task");
     if (sim_choose(2))
-        start_timers();
+        workload_on_each_hart(start_timer);
     for (unsigned k = 2 + sim_choose(3); k > 0; k--)
         one_cycle();
     st_rlx(&over, 1);

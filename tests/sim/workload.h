@@ -44,6 +44,9 @@ void workload_shades(void);
 void workload_lay(void);
 void workload_find(void);
 
+/* Runs fn in a task of each hart's own, one after another; its argument is the hart's number. */
+void workload_on_each_hart(void (*fn)(void *hart));
+
 /* A task that leaves its hart no rest until the word at `over`, a uint32_t, is set.  Each turn is a step of the schedule. */
 void workload_busy(void *over);
 
