@@ -585,16 +585,10 @@ static void op_task(struct bytes *in)
 static void op_collect(struct bytes *in)
 {
     unsigned how = take(in);
-    if (how % 16 == 0) {
-        if (hgc_collect(HGC_WAIT) != HGC_OK)
-            fail("hgc_collect's answer");
-    } else if (how % 4 == 0) {
-        int mode = (int)take32(in);
-        if (mode != HGC_START && mode != HGC_WAIT && hgc_collect((enum hgc_mode)mode) != HGC_EINVAL)
-            fail("a mode that is none");
-    } else if (hgc_collect(HGC_START) != HGC_OK) {
+    int mode = how % 16 == 0 ? HGC_WAIT : how % 4 != 0 ? HGC_START : how & 16 ? (int)(how >> 5) : (int)take32(in);
+    bool known = mode >= HGC_START && mode <= HGC_FORCE_BLOCK;
+    if (hgc_collect((enum hgc_mode)mode) != (known ? HGC_OK : HGC_EINVAL))
         fail("hgc_collect's answer");
-    }
 }
 
 static void op_settings(struct bytes *in)
