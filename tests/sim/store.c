@@ -308,15 +308,27 @@ static void pass_plain(struct mutator *m)
     }
 }
 
-/* Objects that nothing refers to, hidden from every scan as the complement of their addresses.  One after the other appears in
- * a plain root or on the stack when all of these have been looked at once more: so the look in the stop finds something each
- * time. */
+/* Objects that nothing refers to, hidden from every scan as the complement of their addresses, and each the only one that
+ * refers to another.  One after the other appears in a plain root or on the stack when all of these have been looked at once
+ * more: so the look in the stop finds something each time; and a large object it leaves to the next try. */
 static __attribute__((noinline)) void lay(struct mutator *m, uintptr_t *hidden)
 {
+    bool large = sim_choose(2);
     for (unsigned i = 0; i < AMBUSH; i++) {
-        struct node *p = make(m);
+        struct node *p = large ? make_scanned(m) : make(m);
+        struct node *q = p ? make(m) : NULL;
+        if (q)
+            set_slot(p, 0, q);
         hidden[i] = ~(uintptr_t)p;
     }
+}
+
+/* The object, if any, and what its first slot holds. */
+static void check_next(const struct node *p)
+{
+    const struct node *q = has_slots(p) ? hgc_get(p->slot[0]) : NULL;
+    if (q)
+        check(q);
 }
 
 static __attribute__((noinline)) void clear_stack(void)
@@ -356,8 +368,7 @@ static void ambush(struct mutator *m)
     }
     until_off();
     for (unsigned i = 0; i < AMBUSH; i++)
-        if (m->local[i])
-            check(m->local[i]);
+        check_next(m->local[i]);
 }
 
 /* The same objects appear in one that was or is being scanned, which alone is touched for them. */
@@ -391,8 +402,7 @@ static void touch_hidden(struct mutator *m)
     }
     until_off();
     for (unsigned i = 0; i < SLOTS; i++)
-        if (hgc_get(p->slot[i]))
-            check(hgc_get(p->slot[i]));
+        check_next(hgc_get(p->slot[i]));
 }
 
 static void step(struct mutator *m)
