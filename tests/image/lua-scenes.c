@@ -425,6 +425,57 @@ static void strays(void)
     ok(is_stray[2], "nor is one a little beyond the stack");
 }
 
+/* ---- the number of a cycle wraps --------------------------------------------------------------------------------- */
+
+enum { UNUSED = 200 };
+static int handed_out;
+static uint32_t done;                   /* atomic */
+
+/* So that no hart is idle, and marks then. */
+static void busy(void *arg)
+{
+    (void)arg;
+    while (!ld_rlx(&done))
+        ;
+}
+
+/* Each table is on the stack of a coroutine alone, which was not used in any mark.  In the mark numbered 0 it goes from there to
+ * the caller's stack, which is taken already, and is not looked at again, because the list of what was used is lost. */
+static void unused(void *arg)
+{
+    (void)arg;
+    lua_State *L = open();
+    run(L, "b = {} for i = 1, 50000 do b[i] = {i} end");
+    run(L, "co = {} for i = 1, 200 do co[i] = coroutine.wrap(function() local x = {i} coroutine.yield() coroutine.yield(x)"
+           " x = nil do local a, b, c, d, e, f end end) co[i]() end");
+    (void)hgc_collect(HGC_WAIT);
+    sweep_finish();
+    gc.cycle = gc.finished = gc.ended = gc.sweep_cycle = UINT32_MAX;
+    luaL_checkstack(L, UNUSED + 10, NULL);
+    lua_getglobal(L, "co");
+    begin_mark();
+    for (int i = 1; i <= UNUSED; i++) {
+        lua_geti(L, 1, i);
+        lua_call(L, 0, 1);
+        lua_geti(L, 1, i);
+        lua_call(L, 0, 0);
+    }
+    U(L)->touched_lost = hgc_cycle();
+    end_and_sweep();
+    for (int i = 1; i <= UNUSED; i++)
+        handed_out += lua_istable(L, 1 + i) && !is_freed(L, 1 + i);
+    lua_close(L);
+}
+
+static void wraps(void)
+{
+    struct task *t = start("busy", busy);
+    in_task(unused);
+    st_rlx(&done, 1);
+    (void)hk_task_join(t, NULL);
+    is(handed_out, UNUSED, "what an unused coroutine gave away in the cycle numbered 0 is kept");
+}
+
 int app_main(void)
 {
     static const struct hgc_runtime second = {.quiet = quiet, .end = end};
@@ -441,5 +492,6 @@ int app_main(void)
     emergency();
     two_users();
     finalizers();
+    wraps();
     return tap_end();
 }
