@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* harts: 4 1 */
+/* harts: 4 */
 /* seconds: 600 */
 /* mem: 256M */
 /* tap: no */
