@@ -2,6 +2,8 @@
 /* Size classes.  The rule is in hgc.h, where constants fold; here it fills the table that the rest looks up. */
 #include "gc/gc_internal.h"
 
+_Static_assert(HGC_INLINE_MAX <= HGC_SMALL_MAX, "a large object has no class to be allocated inline by");
+
 struct class_entry gc_classes[HGC_CLASSES];
 
 static void class_set(unsigned class, unsigned cell)

@@ -47,6 +47,7 @@ struct hgc_ephemeron *hgc_ephemeron_new(const void *key, const void *value)
 /* The key, or the value if the key is there; shaded. */
 static void *get(struct special *s, bool value)
 {
+    (void)ld_rlx(&s->object);           /* a bad pointer faults here, where that ends only the task */
     for (;;) {
         hal_crit_t c = hal_crit_enter();
         uintptr_t p = special_target(s);
@@ -75,6 +76,7 @@ void *hgc_ephemeron_get(struct hgc_ephemeron *e)
 bool hgc_ephemeron_set(struct hgc_ephemeron *e, const void *value)
 {
     struct special *s = (struct special *)e;
+    hal_probe(&s->value);
     hal_crit_t c = hal_crit_enter();
     bool alive = special_target(s) != 0;
     if (alive) {

@@ -93,7 +93,9 @@ struct hgc_config {
     size_t limit;               /* bytes in use that the goal never exceeds, whatever percent says, 64 KiB at least; 7/8 of the arena */
     size_t min_trigger;         /* no cycle below this many bytes in use; default 1/16 of the arena */
     void (*oom)(size_t size);   /* called in the task whose allocation is about to return NULL, after a full collection
-                                   did not help; may free roots: then it is tried once more.  Default: none */
+                                   did not help; may free roots: then it is tried once more.  Default: none.  (hgc_new calls
+                                   it, `pressure` and kinds' functions out of the compiler's sight: a static variable that
+                                   these change and a caller of hgc_new reads is volatile) */
     void (*pressure)(enum hgc_pressure level, size_t live, size_t limit);
                                 /* called in a task's allocation, each level at most once a cycle, lower ones first; `live`
                                    is what the last cycle left.  May drop references and allocate; after LAST the
@@ -224,8 +226,8 @@ void hgc_copy(void *dst, const void *src, size_t bytes);
 void hgc_clear(void *dst, size_t bytes);
 
 /* Registers [base, base + bytes) as a root: word-aligned memory outside the heap whose references are stored with
- * hgc_set and its like.  HGC_ENOMEM: more than 64 roots; those removed while a cycle runs count until it ends.
- * Task. */
+ * hgc_set and its like.  HGC_ENOMEM: more than 64 roots; those removed while a cycle runs count until it ends.  In a mark what it
+ * holds is shaded.  Task. */
 int hgc_root_add(const void *base, size_t bytes);
 /* The same for a range that the program stores to without a barrier: C globals, an interpreter's own stack.  While there is one,
  * each cycle looks at these ranges and at all stacks again at its end, once while the program runs and once with the world
@@ -359,7 +361,8 @@ bool hgc_marked(const void *p);
 
 /* Where hart-local cursors lie from the hart register: checked against the collector's own structure. */
 #define HGC_RUNS_OFFSET 1024
-#define HGC_INLINE_MAX 1024             /* constant sizes up to this are allocated inline */
+/* Constant sizes up to this are allocated inline. */
+#define HGC_INLINE_MAX (HGC_SMALL_MAX < 1024 ? HGC_SMALL_MAX : 1024)
 
 /* Allocates `size` zeroed bytes of `kind`; NULL when there is no memory after a full collection and the oom handler, or
  * when kind is not registered or the size is absurd.  Task.  Cost of hgc_new with constant kind and size: 7 instructions
@@ -476,8 +479,9 @@ void hgc_chan_close(struct hgc_chan *c);
  *   - Taking cells, storing into them and handing them over are one critical section.  A handler is one.  What is not handed
  *     over by its end is lost to the handler: it may be collected.
  *   - References are stored into these cells only with hgc_isr_set, and only to cells that were taken in the same critical
- *     section, or to objects that a registered root reaches all the while that it lasts.  (An object that a task takes out of
- *     the root meanwhile may be lost: a handler is not held up by a stop, so the phase can change under it.)
+ *     section, or to objects that a root of hgc_root_add reaches all the while that it lasts, in a program whose stores have
+ *     the deletion half.  (An object that a task takes out of the root meanwhile may be lost: a handler is not held up by a
+ *     stop, so the phase can change under it.  And a root of hgc_root_add_plain may lose it later without a word.)
  *   - Nothing else of the heap is stored to.  It may be read from registered roots on.
  *   - One cell is handed over; others are reached from it.  From hgc_isr_put on the cells are the task's.
  * All of it also works while the world is stopped, when handlers still run.  Nothing here waits or looks at the phase. */

@@ -15,7 +15,7 @@
  *
  * In the mark and in the stop that ends it, what a handler takes is marked: it was in the reserve when the cycle began, or
  * came from a run since, or was shaded as the refiller put it there.  Its references are to cells of the same critical
- * section or to what a root still reaches when they are stored, and that will be marked, if it is not yet.  So the handler
+ * section or to what a root with a barrier reaches when they are stored, and that will be marked, if it is not yet.  So the handler
  * needs no barrier: it overwrites NULL, and no white object passes.  It could have none: it may look at the phase before a
  * stop's end and shade after it (I4).
  *

@@ -28,10 +28,8 @@ static struct root_range *take_place(void)
     return gc.nroots < ROOTS_MAX ? &gc.roots[gc.nroots] : NULL;
 }
 
-static int add(const void *base, size_t bytes, bool plain)
+static struct root_range *link(const void *base, size_t bytes, bool plain)
 {
-    if (!base || bytes == 0 || (uintptr_t)base % WORD || bytes % WORD || bytes > UINTPTR_MAX - (uintptr_t)base)
-        return HGC_EINVAL;
     hal_crit_t c = spin_lock_crit(&gc.root_lock);
     struct root_range *r = take_place();
     if (r) {
@@ -45,20 +43,9 @@ static int add(const void *base, size_t bytes, bool plain)
             st_rel(&gc.nroots, gc.nroots + 1);      /* [L-none: the stop of the next cycle orders it] */
     }
     spin_unlock_crit(&gc.root_lock, c);
-    return r ? HGC_OK : HGC_ENOMEM;
+    return r;
 }
 
-int hgc_root_add(const void *base, size_t bytes)
-{
-    return add(base, bytes, false);
-}
-
-int hgc_root_add_plain(const void *base, size_t bytes)
-{
-    return add(base, bytes, true);
-}
-
-/* Deletion half for a whole range: a task whose stack was scanned may have read what a job was still to mark. */
 static void shade_range(uintptr_t base, size_t bytes)
 {
     for (uintptr_t p = base, end = base + bytes; p < end;) {
@@ -70,6 +57,32 @@ static void shade_range(uintptr_t base, size_t bytes)
         if (!on)
             return;
     }
+}
+
+/* What was stored before the mark, with no shade, may be on the caller's stack alone besides, and be gone from there before that is
+ * scanned.  A mark that is on has no job for the range and does not end in a drain; the next one has. */
+static int add(const void *base, size_t bytes, bool plain)
+{
+    if (!base || bytes == 0 || (uintptr_t)base % WORD || bytes % WORD || bytes > UINTPTR_MAX - (uintptr_t)base)
+        return HGC_EINVAL;
+    drain_enter();
+    struct root_range *r = link(base, bytes, plain);
+    if (r)
+        shade_range((uintptr_t)base, bytes);
+    drain_leave();
+    if (gc_is_on() && cycle_quiet())
+        worker_call();                  /* it was the last with work: a worker ends the mark */
+    return r ? HGC_OK : HGC_ENOMEM;
+}
+
+int hgc_root_add(const void *base, size_t bytes)
+{
+    return add(base, bytes, false);
+}
+
+int hgc_root_add_plain(const void *base, size_t bytes)
+{
+    return add(base, bytes, true);
 }
 
 /* It keeps its place while a cycle may look at it by number. */

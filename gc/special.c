@@ -249,7 +249,7 @@ uint32_t special_jobs(void)
     return gc_special.jobs;
 }
 
-/* What an object with a finalizer refers to is a root; the object is not. */
+/* What an object with a finalizer refers to is a root; the object is not.  With one that was taken back it may be in a circle. */
 static void mark_list(struct special *s)
 {
     for (; s; s = special_next(s)) {
@@ -257,7 +257,7 @@ static void mark_list(struct special *s)
         struct object o;
         if (type >= SPECIAL_CLEANUP)
             mark_reference((uintptr_t)s);
-        if (type == SPECIAL_FINALIZER && find_object(ld_rlx(&s->object), &o))
+        if (type == SPECIAL_FINALIZER && ld_rlx(&s->fn) && find_object(ld_rlx(&s->object), &o))
             mark_children(&o);
     }
 }

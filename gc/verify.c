@@ -251,7 +251,7 @@ static void reach_specials(void)
             for (struct special *s = special_first(t, cell); s; s = special_next(s)) {
                 if (s->type == SPECIAL_CLEANUP || s->type == SPECIAL_FINALIZER)
                     reach_precise((uintptr_t)s);
-                if (s->type == SPECIAL_FINALIZER)
+                if (s->type == SPECIAL_FINALIZER && s->fn)
                     trace_cell(&gc.blocks[i], cell);
             }
         }
@@ -315,7 +315,7 @@ void verify_begin(void)
     beginning = false;
     for (uint32_t i = 0; i < gc.nblocks; i++)
         for (unsigned w = 0; w < BIT_WORDS; w++)
-            table[i].garbage[w] = live_cells(&gc.blocks[i], w) & ~table[i].mark[w];
+            table[i].garbage[w] = live_cells(&gc.blocks[i], w) & ~table[i].mark[w] & ~ld_rlx(&gc.blocks[i].mark[w]);
     clear_marks();                      /* from now on: what verify_revived was told */
     note_run_ends();
     root_wipe_below();

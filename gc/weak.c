@@ -16,6 +16,7 @@ struct hgc_weak *hgc_weak_new(const void *object)
 
 void *hgc_weak_get(struct hgc_weak *w)
 {
+    (void)ld_rlx(&((struct special *)w)->object);       /* a bad pointer faults here, where that ends only the task */
     for (;;) {
         hal_crit_t c = hal_crit_enter();
         void *p = newborn(special_target((struct special *)w));

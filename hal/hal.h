@@ -108,7 +108,8 @@ enum { HAL_OK = 0, HAL_EIRQ = -1 /* no such line, or it has a handler already */
 /* Routes line `irq` to hart `hart` with priority `prio` (1 lowest).  Task, or start().
  * [L-irq-entry.route, L-irq-entry.claim] */
 int hal_irq_register(unsigned irq, unsigned hart, unsigned prio, hal_irq_fn *fn, void *arg);
-/* When it returns, no handler of the line runs.  [L-irq-gone.inside, L-irq-gone.silent] */
+/* When it returns, no handler of the line runs.  [L-irq-gone.inside, L-irq-gone.silent]
+ * [L-irq-done.done, L-irq-lock.take, L-irq-lock.give] */
 void hal_irq_unregister(unsigned irq);
 
 /* Writes to the console, waiting for the device.  Any context.  Not serialised: the kernel's printf is. */

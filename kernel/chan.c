@@ -88,7 +88,5 @@ void hk_chan_close(struct hk_chan *c)
 {
     hal_crit_t crit = spin_lock_probed(&c->lock);
     c->closed = true;
-    wait_wake_all(&c->senders, &c->lock, crit, &c->closed, HK_ECLOSED);
-    crit = spin_lock_crit(&c->lock);
-    wait_wake_all(&c->receivers, &c->lock, crit, &c->closed, HK_ECLOSED);
+    wait_wake_all(c->senders.head ? &c->senders : &c->receivers, &c->lock, crit, HK_ECLOSED);
 }

@@ -90,7 +90,7 @@ int wait_block(uint64_t timeout_ns);
 struct task *wait_pop(struct hk_wait *q, int result);
 void wait_wake(struct task *t);                 /* any context */
 /* Wakes all that wait while *go_on (under the lock) is true, some at a time.  Lock held; releases it and the section. */
-void wait_wake_all(struct hk_wait *q, struct spinlock *lock, hal_crit_t c, const bool *go_on, int result);
+void wait_wake_all(struct hk_wait *q, struct spinlock *lock, hal_crit_t c, int result);
 void wait_reorder(struct task *t);              /* its priority changed.  Lock held */
 
 /* ---- mutex.c ---- */

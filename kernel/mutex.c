@@ -181,7 +181,7 @@ static int wait_for(struct hk_mutex *m, struct task *self, hal_crit_t c, uint64_
 int hk_mutex_lock_until(struct hk_mutex *m, uint64_t timeout_ns)
 {
     hk_assert(timeout_ns == 0 || task_may_wait());
-    (void)ld_rlx(&m->word);             /* a bad pointer faults here, where that ends only the task */
+    hal_probe(&m->word);                /* a bad pointer faults here, where that ends only the task */
     hal_crit_t c = hal_crit_enter();
     struct task *self = ld_rlx(&hal_self()->current);
     bool mine = owner(m) == self;

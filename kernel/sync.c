@@ -38,7 +38,7 @@ void hk_event_set(struct hk_event *e)
 {
     hal_crit_t c = spin_lock_probed(&e->lock);
     e->set = true;
-    wait_wake_all(&e->waiters, &e->lock, c, &e->set, HK_OK);
+    wait_wake_all(&e->waiters, &e->lock, c, HK_OK);
 }
 
 void hk_event_clear(struct hk_event *e)

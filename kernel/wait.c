@@ -112,20 +112,21 @@ void wait_reorder(struct task *t)
     insert(q, t);
 }
 
-void wait_wake_all(struct hk_wait *q, struct spinlock *lock, hal_crit_t c, const bool *go_on, int result)
+/* All are taken out first, because the object may be gone as soon as its lock is free, and then woken by few.  Those that were
+ * taken out are parked, and stay linked by wait_next, until their turn comes. */
+void wait_wake_all(struct hk_wait *q, struct spinlock *lock, hal_crit_t c, int result)
 {
-    struct task *woken[WAKE_AT_ONCE];
-    for (;;) {
-        unsigned n = 0;
-        while (n < WAKE_AT_ONCE && *go_on && q->head)
-            woken[n++] = wait_pop(q, result);
-        bool more = *go_on && q->head;
-        spin_unlock(lock);              /* unless there are more, the object may be gone from here on */
-        for (unsigned i = 0; i < n; i++)
-            wait_wake(woken[i]);
-        hal_crit_exit(c);
-        if (!more)
-            return;
-        c = spin_lock_crit(lock);
+    struct task *t, *next = q->head;
+    while (wait_pop(q, result))
+        ;
+    spin_unlock(lock);
+    for (unsigned n = 1; (t = next) != NULL; n++) {
+        next = t->wait_next;
+        wait_wake(t);
+        if (n % WAKE_AT_ONCE == 0) {
+            hal_crit_exit(c);
+            c = hal_crit_enter();
+        }
     }
+    hal_crit_exit(c);
 }

@@ -19,6 +19,8 @@
 #include "kernel/kernel_internal.h"
 
 enum request { NOTHING, STOP, CALL };
+enum { TRIES = 16 };                    /* to have the world, before a sleep */
+#define RETRY_NS (HK_TICK_NS / 16)
 
 static struct hk_mutex world_lock;
 
@@ -128,7 +130,7 @@ static void await_all(struct hart *self)
     while (ld_acq(&pending) != 0) {                 /* step 6 [L-stop.all, L-stop-reuse.acq] */
         hal_wait();
         hal_irq_window();
-        if (hal_time_ns() >= deadline)
+        if (hal_time_ns() >= deadline && ld_rlx(&pending) != 0)
             watchdog();
     }
     HAL_MARK(HAL_MARK_WAIT_END);
@@ -137,7 +139,8 @@ static void await_all(struct hart *self)
 
 /* Takes the world lock and pins.  A mutex is handed to who waits for it, and if that is a task which the gate of a stopped
  * collection keeps off the harts (queue.c), it keeps the lock for as long; but the collection needs it to end.  So only the
- * system's tasks wait.  Others try: the gate closes in a stop, so not while they have the lock; and who has it is pinned. */
+ * system's tasks wait.  Others try: the gate closes in a stop, so not while they have the lock; and who has it is pinned.  After some tries
+ * they sleep: who has it may be of a lower priority, and wait for this very hart. */
 static void take_world(void)
 {
     if (task_self()->system) {
@@ -145,14 +148,17 @@ static void take_world(void)
         hart_pin();
         return;
     }
-    for (bool got = false; !got;) {
+    bool got = false;
+    for (unsigned tries = 1; !got; tries++) {
         hal_crit_t c = hal_crit_enter();
         got = hk_mutex_try(&world_lock) >= HK_OK;
         if (got)
             hart_pin();
         hal_crit_exit(c);
-        if (!got)
+        if (!got && tries % TRIES)
             hk_yield();
+        else if (!got)
+            hk_sleep(RETRY_NS);
     }
 }
 

@@ -14,7 +14,8 @@ static struct line {
     unsigned hart;
 } lines[BOARD_PLIC_SOURCES];
 
-/* Registering and the enable words that lines share.  atomic: 1 held.  The holder is in a critical section. */
+/* Registering and the enable words that lines share.  atomic: 1 held.  The holder is in a critical section.  Memory's order says
+ * nothing of devices: the fences keep the holder's accesses to the device between taking and releasing (L1, L2). */
 static uint32_t plic_lock;
 
 static uintptr_t priority(unsigned irq) { return BOARD_PLIC + 4 * (uintptr_t)irq; }
@@ -28,11 +29,13 @@ static hal_crit_t lock(void)
     hal_crit_t c = hal_crit_enter();
     while (amo_swap_acq(&plic_lock, 1u))    /* partner: unlock */
         ;
+    riscv_fence(r, io);                     /* L1, partner L2: after what the last holder wrote */
     return c;
 }
 
 static void unlock(hal_crit_t c)
 {
+    riscv_fence(io, w);                     /* L2, partner L1 */
     st_rel(&plic_lock, 0u);                 /* partner: lock */
     hal_crit_exit(c);
 }
@@ -61,12 +64,13 @@ void hal_device_interrupt(struct hal_hart *me)
         lines[irq].fn(lines[irq].arg);
         mmio_w32(claim(me->index), irq);
     }
+    riscv_fence(o, w);      /* G3, partner L1 of who unregisters: the completion comes before */
     st_rel(&me->in_device, ld_rlx(&me->in_device) - 1);  /* partner: the acquire in hal_irq_unregister */
 }
 
 int hal_irq_register(unsigned irq, unsigned hart, unsigned prio, hal_irq_fn *fn, void *arg)
 {
-    if (irq == 0 || irq >= BOARD_PLIC_SOURCES || hart >= hal_hart_count())
+    if (!fn || irq == 0 || irq >= BOARD_PLIC_SOURCES || hart >= hal_hart_count())
         return HAL_EIRQ;
     hal_crit_t c = lock();
     bool is_free = !lines[irq].fn;

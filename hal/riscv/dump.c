@@ -81,9 +81,9 @@ void hal_ctx_dump(const struct hal_ctx *ctx, uintptr_t stack_hi, void (*out)(con
         out("  the stack pointer is not in the stack: no backtrace");
         return;
     }
-    /* Nor may a handler read its own stack's guard, which is where a handler that overran it left sp. */
+    /* Nor may a handler read its own stack's guard: one that overran it left sp there, and a wild sp may be below. */
     uintptr_t trap_lo = hal_me()->trap_lo;
-    if (sp < trap_lo && sp >= trap_lo - RISCV_PAGE)
+    if (sp < trap_lo && stack_hi > trap_lo - RISCV_PAGE && trap_lo - sp <= RISCV_PAGE + WORDS_MAX * sizeof(uintptr_t))
         sp = trap_lo;
     const uintptr_t *p = (const uintptr_t *)sp;
     size_t words = sp < stack_hi ? (stack_hi - sp) / sizeof(*p) : 0, calls = 0;

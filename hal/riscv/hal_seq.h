@@ -8,9 +8,9 @@
  * itself: what the compiler computed from tp before it would be another hart's afterwards.
  *
  * The slow part lies at the end of the section (.subsection 1), outside the range: it runs once, to its end.  Its stub
- * keeps every register but t0, t1, t2, so that the function around it stays a leaf.  Floating-point registers are not
- * kept: the collector has no floating-point code, and a task switch saves them all.  (Not `call t0, stub`: it builds the
- * address in t1, which holds an argument.)
+ * keeps every integer register but t0, t1, t2, so that the function around it stays a leaf.  Floating-point registers are not
+ * kept: the collector has no floating-point code, and a task switch saves them all.  But an allocation may call the program's
+ * hooks, which may have some; a store does not.  (Not `call t0, stub`: it builds the address in t1, which holds an argument.)
  */
 #ifndef HAL_SEQ_H
 #define HAL_SEQ_H
@@ -31,6 +31,15 @@
     ".pushsection .hgc_restart, \"aw\"\n\t"                                                                             \
     HAL_SEQ_WORD_ " 1b, 2b\n\t"                                                                                         \
     ".popsection\n\t"
+
+/* Of what may call the program: its hooks, in an allocation's slow part, or a runtime's. */
+#ifdef __riscv_flen
+#define HAL_SEQ_CALL_CLOBBERS_                                                                                          \
+    "t0", "t1", "t2", "memory", "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7", "ft8", "ft9", "ft10", "ft11",   \
+    "fa0", "fa1", "fa2", "fa3", "fa4", "fa5", "fa6", "fa7"
+#else
+#define HAL_SEQ_CALL_CLOBBERS_ "t0", "t1", "t2", "memory"
+#endif
 
 /* result = a new cell.  `off`: constant offset from tp of the pair {cursor, limit}, aligned to its size, so that one %hi
  * serves both; `cell`: constant bytes, at most 2032; `id`: constant, what the slow part hands to hgc_slow_new. */
@@ -54,7 +63,7 @@
         HAL_SEQ_TABLE_                                                                                                  \
         : "=&r"(result)                                                                                                 \
         : "i"(off), "i"(cell), "i"(id), "i"(sizeof(void *))                                                             \
-        : "t0", "t1", "t2", "memory")
+        : HAL_SEQ_CALL_CLOBBERS_)
 
 /* slot = value, with the barrier; `slot` is an lvalue of pointer type.  The .insn is `addi t1, base, offset`: it takes
  * the same operand text as the store, so the offset folds into both.  No "memory" clobber: what other harts see of
@@ -79,13 +88,6 @@
 
 /* fn(arg), rarely: `fn` is the name of a function of one word that returns nothing.  Keeps integer registers as the slow parts above, so
  * that what calls nothing else needs no frame. */
-#ifdef __riscv_flen
-#define HAL_SEQ_CALL_CLOBBERS_                                                                                          \
-    "t0", "t1", "t2", "memory", "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7", "ft8", "ft9", "ft10", "ft11",   \
-    "fa0", "fa1", "fa2", "fa3", "fa4", "fa5", "fa6", "fa7"
-#else
-#define HAL_SEQ_CALL_CLOBBERS_ "t0", "t1", "t2", "memory"
-#endif
 #define HAL_SLOW_CALL(fn, arg)                                                                                          \
     __asm__ __inline__ __volatile__(                                                                                    \
         "mv t2, %0\n\t"                                                                                                 \

@@ -41,6 +41,7 @@ static void routed(void)
     unsigned to = hk_harts() - 1;
     bool good = true;
     is(hal_irq_register(0, 0, 1, handler, NULL), HAL_EIRQ, "line 0 does not exist");
+    is(hal_irq_register(hal_console_irq(), 0, 1, NULL, NULL), HAL_EIRQ, "nobody would serve it");
     is(hal_irq_register(hal_console_irq(), to, 1, handler, NULL), HAL_OK, "a line is routed to the last hart");
     is(hal_irq_register(hal_console_irq(), 0, 1, handler, NULL), HAL_EIRQ, "and to no other besides");
     loop(true);

@@ -33,6 +33,7 @@ static void chan_send(void *p) { (void)hk_chan_send(p, 1, HK_FOREVER); }
 static void chan_recv(void *p) { uintptr_t w; (void)hk_chan_recv(p, &w, HK_FOREVER); }
 static void chan_close(void *p) { hk_chan_close(p); }
 static void mutex_lock(void *p) { (void)hk_mutex_lock(p); }
+static void mutex_try(void *p) { (void)hk_mutex_try(p); }
 static void mutex_unlock(void *p) { (void)hk_mutex_unlock(p); }
 static void timer_start(void *p) { hk_timer_start(p, hk_now(), nothing, NULL); }
 static void gc_send(void *p) { (void)hgc_chan_send(p, NULL, HK_FOREVER); }
@@ -40,6 +41,10 @@ static void gc_recv(void *p) { void *r; (void)hgc_chan_recv(p, &r, HK_FOREVER); 
 static void gc_recv_to(void *p) { (void)hgc_chan_recv(hgc_get(chan), p, 0); }
 static void gc_close(void *p) { hgc_chan_close(p); }
 static void isr_get_to(void *p) { (void)hgc_isr_get(queue, p, 0); }
+static void weak_get(void *p) { (void)hgc_weak_get(p); }
+static void ephemeron_key(void *p) { (void)hgc_ephemeron_key(p); }
+static void ephemeron_get(void *p) { (void)hgc_ephemeron_get(p); }
+static void ephemeron_set(void *p) { (void)hgc_ephemeron_set(p, NULL); }
 static void sets(void *p) { hgc_set(&((struct node *)p)->next, NULL); }
 static void swaps(void *p) { (void)hgc_swap(&((struct node *)p)->next, NULL); }
 static void cas(void *p) { (void)hgc_cas(&((struct node *)p)->next, NULL, NULL); }
@@ -52,9 +57,11 @@ static const struct { const char *name; void (*fn)(void *); bool reads; } calls[
     { "hk_sem_wait", sem_wait, false }, { "hk_sem_wait/0", sem_try, false }, { "hk_sem_post", sem_post, false },
     { "hk_event_set", event_set, false }, { "hk_event_clear", event_clear, false }, { "hk_event_wait", event_wait, false },
     { "hk_chan_send", chan_send, false }, { "hk_chan_recv", chan_recv, false }, { "hk_chan_close", chan_close, false },
-    { "hk_mutex_lock", mutex_lock, true }, { "hk_mutex_unlock", mutex_unlock, true }, { "hk_timer_start", timer_start, false },
+    { "hk_mutex_lock", mutex_lock, false }, { "hk_mutex_try", mutex_try, false }, { "hk_mutex_unlock", mutex_unlock, true }, { "hk_timer_start", timer_start, false },
     { "hgc_chan_send", gc_send, false }, { "hgc_chan_recv", gc_recv, false }, { "hgc_chan_close", gc_close, false },
     { "hgc_chan_recv/out", gc_recv_to, false }, { "hgc_isr_get/out", isr_get_to, false },
+    { "hgc_weak_get", weak_get, true }, { "hgc_ephemeron_key", ephemeron_key, true },
+    { "hgc_ephemeron_get", ephemeron_get, true }, { "hgc_ephemeron_set", ephemeron_set, false },
     { "hgc_set", sets, false }, { "hgc_swap", swaps, false }, { "hgc_cas", cas, false },
     { "hgc_copy/to", copies_to, false }, { "hgc_copy/from", copies_from, true }, { "hgc_clear", clears, false },
 };
@@ -71,6 +78,7 @@ static void each(void)
 {
     for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
         ends(i, NOWHERE);
+        ends(i, 0);
         if (!calls[i].reads)
             ends(i, (uintptr_t)constant);
     }

@@ -8,6 +8,7 @@
 /* match: task handlers ended on hart \d+: store access fault */
 /* match: task barrier-off ended on hart \d+: store access fault */
 /* match: task barrier-on ended on hart \d+: (load|store) access fault */
+/* match: task below-guard ended on hart \d+: stack overflow */
 /* match: address 0xffff[0-9a-f]+ */
 /*
  * Wild accesses: each ends its task with a report that names the address, the barrier's too, in a cycle and outside.  A
@@ -31,6 +32,12 @@ static void sets(void *arg)
 {
     struct node *p = arg;
     hgc_set(&p->next, hgc_get(root));
+}
+
+/* The stack pointer is somewhere below a trap stack, which the report must not read through its guard. */
+static void loses_stack(void *arg)
+{
+    __asm__ volatile("mv sp, %0\n\tsb zero, 0(zero)" : : "r"(arg) : "memory");
 }
 
 /* A long list, so that a mark lasts; whoever ends in it has not stopped it. */
@@ -77,6 +84,7 @@ int app_main(void)
     hal_memory(&lo, &hi);
     ends("null-store", stores, 0);
     ends("null-load", loads, 0);
+    ends("below-guard", loses_stack, hal_hart(0)->hal.trap_lo - 4096 - 256);
     ends("hole", stores, (uintptr_t)-4096);
     ends("behind", stores, hi);
     ends("handlers", stores, hal_hart(0)->hal.trap_lo - 1);     /* the guard below hart 0's stack for handlers */

@@ -179,7 +179,8 @@ static void levels(void *arg)
     unsigned at[LEVELS] = {0}, n = 0;
     memset(told, 0, sizeof(told));
     while (n < ARENA / SIZE && !told[HGC_PRESSURE_LAST] && push(SIZE)) {
-        n++;
+        if (++n % (ARENA / SIZE / 16) == 0)
+            hgc_collect(HGC_WAIT);      /* it is told after a cycle, which would come when time lets it */
         for (unsigned i = 0; i < LEVELS; i++)
             if (told[i] && !at[i])
                 at[i] = n;

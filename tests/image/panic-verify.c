@@ -8,7 +8,7 @@
 /* match: panic: I10 broken */
 /*
  * What verify mode says of an object that was missed: who holds it.  A mark that steps drive comes to where nothing is left, and
- * an object's mark bit is taken out.  Another object refers to its neighbour's start, which is one past its end: that is no
+ * an object's mark bit is taken out.  Who holds it is new, from a run that its hart had as the cycle began.  Another object refers to its neighbour's start, which is one past its end: that is no
  * holder, because the reference is precise, and comes first in memory.
  */
 #include "gc/gc_internal.h"
@@ -26,13 +26,30 @@ static void build(void *arg)
     (void)arg;
     struct one *neighbour = hgc_alloc(NEIGHBOUR, sizeof(*neighbour));
     hgc_set(&root[0], neighbour);
-    struct one *holder = hgc_alloc(HOLDER, sizeof(*holder));
-    hgc_set(&root[1], holder);
+    struct one *first = hgc_alloc(HOLDER, sizeof(*first));
+    hgc_set(&root[1], first);
     char *lost = hgc_alloc(ITEM, 64), *next = hgc_alloc(ITEM, 64);
     is(next - lost, 64, "two cells side by side");
-    hgc_set(&holder->it, lost);
+    hgc_set(&first->it, lost);
     hgc_set(&neighbour->it, next);
     hidden = ~(uintptr_t)lost;
+}
+
+/* In the mark. */
+static void hand_over(void *arg)
+{
+    (void)arg;
+    struct one *first = hgc_get(root[1]), *holder = hgc_alloc(HOLDER, sizeof(*holder));
+    hgc_set(&holder->it, hgc_get(first->it));
+    hgc_set(&root[1], holder);
+    hgc_set(&first->it, NULL);          /* it is the holder's neighbour, and the root's word ends there */
+}
+
+static void in_task(void (*fn)(void *))
+{
+    struct task *t;
+    hk_task_create(&t, NULL, fn, NULL);
+    hk_task_join(t, NULL);
 }
 
 /* When nothing is left to mark. */
@@ -56,11 +73,10 @@ int app_main(void)
         | hgc_kind(NEIGHBOUR, &(struct hgc_kind){.name = "neighbour", .words = 1, .map = &first})
         | hgc_kind(HOLDER, &(struct hgc_kind){.name = "holder", .words = 1, .map = &first})
         | hgc_root_add(root, sizeof(root));
-    struct task *t;
     is(error, HGC_OK, "the heap starts");
-    hk_task_create(&t, NULL, build, NULL);
-    hk_task_join(t, NULL);
+    in_task(build);
     hgc_step(1, HGC_STEP_INSTRUCTIONS | HGC_STEP_CYCLE);
+    in_task(hand_over);
     st_rlx(&gc.terminating, UINT32_MAX);        /* as if somebody were at it: nobody ends the mark */
     while (!lose()) {
         hgc_step(1, HGC_STEP_INSTRUCTIONS);

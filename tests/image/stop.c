@@ -119,6 +119,51 @@ static void stops(void *arg)
     }
 }
 
+/* A task of the system's below has the world again and again, and one above, which is none, takes its hart at any time. */
+static uint32_t low_stops, low_over;    /* atomic */
+
+static void stops_below(void *arg)
+{
+    (void)arg;
+    while (!ld_rlx(&low_over)) {
+        world_stop(WORLD_OTHER, NULL, NULL);
+        world_start();
+        own_add(&low_stops, 1);
+    }
+}
+
+static void stops_above(void *arg)
+{
+    (void)arg;
+    for (unsigned i = 0; i < STOPS; i++) {
+        hk_sleep(100000 + i % 97 * 1000);
+        world_stop(WORLD_OTHER, NULL, NULL);
+        world_start();
+    }
+}
+
+static void stands_still(void *arg)
+{
+    (void)arg;
+    hk_panic("who has the world does not go on, because a task above it wants it");
+}
+
+static void above_and_below(void)
+{
+    struct hk_timer late = { 0 };
+    struct hk_task_config low = { .prio = HK_BACKGROUND, .set_prio = true, .system = true, .hart_plus_1 = 1 };
+    struct hk_task_config high = { .prio = HK_HIGH, .set_prio = true, .hart_plus_1 = 1 };
+    struct task *a, *b;
+    hk_timer_start(&late, hk_now() + 30000000000, stands_still, NULL);
+    hk_task_create(&a, &low, stops_below, NULL);
+    hk_task_create(&b, &high, stops_above, NULL);
+    hk_task_join(b, NULL);
+    hk_timer_cancel(&late);
+    st_rlx(&low_over, 1);
+    hk_task_join(a, NULL);
+    ok(ld_rlx(&low_stops) > 0, "who has the world goes on, though a task above it wants it");
+}
+
 /* Timers go on while the world is stopped. */
 static struct hk_timer timer;
 static uint32_t ticks, ticks_in_stop;
@@ -203,5 +248,6 @@ int app_main(void)
               (unsigned)(longest_wait / 1000), (unsigned)(world_times.max_ns[WORLD_OTHER] / 1000), (unsigned)ticks,
               (unsigned)ticks_in_stop);
     goes_on();
+    above_and_below();
     return tap_end();
 }

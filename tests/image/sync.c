@@ -3,6 +3,7 @@
 /* seconds: 60 */
 /* hal: riscv host */ /* host-harts: 1 4 */
 /* Mutex (exclusion, order, inheritance, death of the owner), semaphore, event, channel, and their timeouts. */
+#include "kernel/string.h"
 #include "tap.h"
 #include "waits.h"
 
@@ -289,6 +290,32 @@ static void events(void)
     is(hk_event_wait(&event, 2 * MS), HK_ETIMEOUT, "until it is cleared");
 }
 
+/* More than are woken at once, each above who sets it; the first to go on clears it. */
+static struct hk_event brief;
+
+static void clears(void *arg)
+{
+    (void)arg;
+    hk_event_wait(&brief, HK_FOREVER);
+    hk_event_clear(&brief);
+    amo_add_rlx(&through, 1);
+}
+
+static void cleared_at_once(void)
+{
+    struct hk_task_config high = { .prio = HK_HIGH, .set_prio = true };
+    struct task *t[20];
+    through = 0;
+    for (int i = 0; i < 20; i++) {
+        hk_task_create(&t[i], &high, clears, NULL);
+        until_waits(t[i]);
+    }
+    hk_event_set(&brief);
+    for (int i = 0; i < 20; i++)
+        hk_task_join(t[i], NULL);
+    is(through, 20, "all that waited go on, though the first clears it");
+}
+
 /* Waits that end by time and by a wake-up at the same moment. */
 static void races_with_time(void)
 {
@@ -360,6 +387,30 @@ static void channel(void)
     is(hk_chan_send(&chan, 1, 0), HK_ECLOSED, "a closed one takes no more");
 }
 
+/* Its last user wakes by the close, above who closes it, and has other use for the memory. */
+static struct hk_chan brief_chan;
+
+static void uses_up(void *arg)
+{
+    uintptr_t room[1];
+    hk_chan_init(&brief_chan, room, 1);
+    hk_chan_send(&brief_chan, 1, HK_FOREVER);
+    *(int *)arg = hk_chan_send(&brief_chan, 2, 5000 * MS);
+    memset(&brief_chan, 0x5a, sizeof(brief_chan));
+}
+
+static void closed_and_gone(void)
+{
+    struct hk_task_config high = { .prio = HK_HIGH, .set_prio = true };
+    struct task *t;
+    int result = HK_OK;
+    hk_task_create(&t, &high, uses_up, &result);
+    until_waits(t);
+    hk_chan_close(&brief_chan);
+    hk_task_join(t, NULL);
+    is(result, HK_ECLOSED, "who closes a channel does not look at it when its users know");
+}
+
 int app_main(void)
 {
     exclusion();
@@ -371,7 +422,9 @@ int app_main(void)
     owner_death();
     semaphore();
     events();
+    cleared_at_once();
     races_with_time();
     channel();
+    closed_and_gone();
     return tap_end();
 }

@@ -37,7 +37,7 @@ static void check(const struct node *p)
 }
 
 /* The range is their only holder when this returns. */
-static __attribute__((noinline)) unsigned fill(unsigned self, unsigned words)
+static __attribute__((noinline)) unsigned fill(unsigned self, unsigned words, struct node **held)
 {
     unsigned n = 0;
     for (unsigned i = words; i-- > 0 && n < HELD;) {
@@ -49,6 +49,8 @@ static __attribute__((noinline)) unsigned fill(unsigned self, unsigned words)
         p->number = truth_new((uintptr_t)p, (unsigned)hgc_size(p), self);
         p->magic = MAGIC;
         hgc_set(&range[self][i], p);
+        if (held)
+            held[n] = p;
         n++;
     }
     return n;
@@ -122,12 +124,33 @@ static void take_away_by_child(unsigned self, unsigned words)
     hk_task_join(t, NULL);
 }
 
+static void add(unsigned self, unsigned words)
+{
+    if (hgc_root_add(range[self], words * sizeof(uintptr_t)) != HGC_OK)
+        sim_fail("a range cannot be added");
+}
+
+/* It is added late, perhaps in a mark: until then the stack holds them, too, and no longer. */
+static __attribute__((noinline)) void fill_and_add(unsigned self, unsigned words)
+{
+    struct node *held[HELD];
+    unsigned n = fill(self, words, held);
+    if (sim_choose(2))
+        hgc_collect(HGC_START);
+    add(self, words);
+    while (n-- > 0)
+        check(held[n]);
+}
+
 static __attribute__((noinline)) void use_range(unsigned self)
 {
     unsigned words = 1 + sim_choose(WORDS);
-    if (hgc_root_add(range[self], words * sizeof(uintptr_t)) != HGC_OK)
-        sim_fail("a range cannot be added");
-    fill(self, words);
+    if (sim_choose(3) == 0) {
+        fill_and_add(self, words);
+    } else {
+        add(self, words);
+        fill(self, words, NULL);
+    }
     if (sim_choose(3) == 0) {
         take_away_by_child(self, words);
         return;
