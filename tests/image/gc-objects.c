@@ -178,12 +178,14 @@ static void drops(void *arg)
         hgc_set(&hgc_get(root)->object[i], NULL);
 }
 
-/* How many of the objects that were made last exist. */
+/* How many of the objects that were made last exist.  The place of one that was freed may be in a run: live, and zeroed; or be
+ * another's. */
 static void finds(void *arg)
 {
     struct part *part = arg;
     for (unsigned i = part->from; i < objects; i += part->step) {
-        size_t size = hgc_size((void *)~hidden[i]);
+        const uintptr_t *p = (const uintptr_t *)~hidden[i];
+        size_t size = words_of(sizes[i]) && p[0] != (MAGIC ^ i) ? 0 : hgc_size(p);
         part->count += size != 0;
         part->bytes += (uint32_t)size;
     }
