@@ -200,8 +200,7 @@ static uintptr_t mark_for(uintptr_t work, bool *dry)
     drain_leave();
     pace_assisted(ns);
     root_wipe_below();
-    if (gc_is_on() && cycle_quiet())
-        worker_call();                  /* it was the last with work: a worker ends the mark */
+    worker_call_if_quiet();
     return done;
 }
 

@@ -531,6 +531,8 @@ struct worker_shares worker_shares(unsigned harts, unsigned given, unsigned kept
 void worker_hurry(void);
 /* The worker of this hart is looked at now, or where it is kept free, of another.  Any. */
 void worker_call(void);
+/* After a drain that is no worker's: if it had the last work of the mark, a worker is called to end that.  Any. */
+void worker_call_if_quiet(void);
 /* The roles that the settings name. */
 void worker_roles(uint64_t mark, uint64_t kept_free);
 

@@ -70,8 +70,7 @@ static int add(const void *base, size_t bytes, bool plain)
     if (r)
         shade_range((uintptr_t)base, bytes);
     drain_leave();
-    if (gc_is_on() && cycle_quiet())
-        worker_call();                  /* it was the last with work: a worker ends the mark */
+    worker_call_if_quiet();
     return r ? HGC_OK : HGC_ENOMEM;
 }
 

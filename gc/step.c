@@ -71,8 +71,8 @@ static bool mark(struct step *s)
     }
     drain_leave();
     root_wipe_below();
-    if (kept_free_here() && gc_is_on() && cycle_quiet())
-        worker_call();                  /* no worker of this hart will look whether it is quiet: another one must */
+    if (kept_free_here())
+        worker_call_if_quiet();         /* no worker of this hart will look: another one must */
     return any;
 }
 

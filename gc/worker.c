@@ -122,6 +122,12 @@ void worker_call(void)
     hal_crit_exit(c);
 }
 
+void worker_call_if_quiet(void)
+{
+    if (gc_is_on() && cycle_quiet())
+        worker_call();
+}
+
 static void set_role(unsigned hart, enum hgc_role role)
 {
     st_rlx(&gc_of(hal_hart(hart))->role, role);

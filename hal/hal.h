@@ -104,7 +104,7 @@ void hal_timer_set(uint64_t ns);
 /* A device interrupt handler.  It runs in a handler, with interrupts off, on one hart; it may call what says "any" or
  * "handler"; it may not wait, allocate, or store a reference into the heap. */
 typedef void hal_irq_fn(void *arg);
-enum { HAL_OK = 0, HAL_EIRQ = -1 /* no such line, or it has a handler already */ };
+enum { HAL_OK = 0, HAL_EIRQ = -1 /* no such line, no handler, or it has one already */ };
 /* Routes line `irq` to hart `hart` with priority `prio` (1 lowest).  Task, or start().
  * [L-irq-entry.route, L-irq-entry.claim] */
 int hal_irq_register(unsigned irq, unsigned hart, unsigned prio, hal_irq_fn *fn, void *arg);

@@ -89,7 +89,8 @@ int wait_block(uint64_t timeout_ns);
  * the woken task may free the object. */
 struct task *wait_pop(struct hk_wait *q, int result);
 void wait_wake(struct task *t);                 /* any context */
-/* Wakes all that wait while *go_on (under the lock) is true, some at a time.  Lock held; releases it and the section. */
+/* Takes all out that wait, and wakes them, some at a time.  Lock held; releases it, and does not look at the object after, and the
+ * section. */
 void wait_wake_all(struct hk_wait *q, struct spinlock *lock, hal_crit_t c, int result);
 void wait_reorder(struct task *t);              /* its priority changed.  Lock held */
 

@@ -139,8 +139,8 @@ static void await_all(struct hart *self)
 
 /* Takes the world lock and pins.  A mutex is handed to who waits for it, and if that is a task which the gate of a stopped
  * collection keeps off the harts (queue.c), it keeps the lock for as long; but the collection needs it to end.  So only the
- * system's tasks wait.  Others try: the gate closes in a stop, so not while they have the lock; and who has it is pinned.  After some tries
- * they sleep: who has it may be of a lower priority, and wait for this very hart. */
+ * system's tasks wait.  Others try: the gate closes in a stop, so not while they have the lock; and who has it is pinned.  After
+ * some tries they sleep: who has it may be of a lower priority, and wait for this very hart. */
 static void take_world(void)
 {
     if (task_self()->system) {

@@ -305,7 +305,6 @@ static NOINLINE void resurrection(void)
     most(ran(0, ROW, 2), n, "and may have a finalizer again");
 }
 
-/* i refers to i + 1 within each group of four: one more runs in each cycle. */
 static uint32_t turns[ROW];             /* not runs: a stray of an earlier scene may have its turn only now */
 
 static void count_turn(void *object, void *arg)
@@ -314,6 +313,7 @@ static void count_turn(void *object, void *arg)
     amo_add_rlx(&turns[(uintptr_t)arg], 1);
 }
 
+/* i refers to i + 1 within each group of four: one more runs in each cycle. */
 static NOINLINE void order(void)
 {
     static const unsigned group = 4;

@@ -9,6 +9,7 @@
 #define LUA_CORE
 #include "ports/lua/state.h"
 
+#include "cycle.h"
 #include "gc/gc_internal.h"
 #include "lauxlib.h"
 #include "libc/libc.h"
@@ -448,9 +449,7 @@ static void unused(void *arg)
     run(L, "b = {} for i = 1, 50000 do b[i] = {i} end");
     run(L, "co = {} for i = 1, 200 do co[i] = coroutine.wrap(function() local x = {i} coroutine.yield() coroutine.yield(x)"
            " x = nil do local a, b, c, d, e, f end end) co[i]() end");
-    (void)hgc_collect(HGC_WAIT);
-    sweep_finish();
-    gc.cycle = gc.finished = gc.ended = gc.sweep_cycle = UINT32_MAX;
+    set_cycle(UINT32_MAX);
     luaL_checkstack(L, UNUSED + 10, NULL);
     lua_getglobal(L, "co");
     begin_mark();

@@ -8,8 +8,9 @@
 /* match: panic: I10 broken */
 /*
  * What verify mode says of an object that was missed: who holds it.  A mark that steps drive comes to where nothing is left, and
- * an object's mark bit is taken out.  Who holds it is new, from a run that its hart had as the cycle began.  Another object refers to its neighbour's start, which is one past its end: that is no
- * holder, because the reference is precise, and comes first in memory.
+ * an object's mark bit is taken out.  Who holds it is new, from a run that its hart had as the cycle began.  Another object refers
+ * to its neighbour's start, which is one past its end: that is no holder, because the reference is precise, and comes first in
+ * memory.
  */
 #include "gc/gc_internal.h"
 #include "tap.h"
