@@ -470,8 +470,8 @@ bool root_any(void);
 void root_claimed(struct task *t);
 void root_died(struct task *t);
 void root_born(struct task *t);
-/* Calls fn for every word of t's stack and registers; t does not run.  `where`: the word's address, or for a register its
- * number in hal_roots, which is smaller than any address of a stack. */
+/* Calls fn for every word of t's stack and registers; t does not run, or is the caller.  `where`: the word's address, or for a
+ * register its number in hal_roots, which is smaller than any address of a stack. */
 void task_each_word(struct task *t, void (*fn)(void *arg, uintptr_t word, uintptr_t where), void *arg);
 
 /* Marks what the words of t's stack and registers refer to, and its own stacks; t does not run. */

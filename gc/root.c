@@ -142,15 +142,34 @@ bool root_any(void)
 
 /* ---- tasks ------------------------------------------------------------------------------------------------------- */
 
-/* Another task's stack holds whatever its functions put there, red zones of the address sanitizer included. */
-HAL_NO_SANITIZE void task_each_word(struct task *t, void (*fn)(void *arg, uintptr_t word, uintptr_t where), void *arg)
+struct word_walk {
+    struct task *task;
+    void (*fn)(void *arg, uintptr_t word, uintptr_t where);
+    void *arg;
+};
+
+/* A stack holds whatever its functions put there, red zones of the address sanitizer included. */
+HAL_NO_SANITIZE static void each_word_from(void *walk, uintptr_t sp)
 {
+    const struct word_walk *w = walk;
+    for (uintptr_t p = sp & ~(uintptr_t)(WORD - 1); p + WORD <= w->task->stack_hi; p += WORD)
+        w->fn(w->arg, *(const volatile uintptr_t *)p, p);
+}
+
+/* What is saved of the calling task is of the last time that it left its hart or was interrupted: its registers, and words that
+ * have been others since.  So it spills those that it has now. */
+void task_each_word(struct task *t, void (*fn)(void *arg, uintptr_t word, uintptr_t where), void *arg)
+{
+    struct word_walk walk = {t, fn, arg};
     struct hal_roots r;
+    if (t == task_self()) {
+        hal_spill(each_word_from, &walk);
+        return;
+    }
     hal_ctx_roots(&t->ctx, &r);
     for (unsigned i = 0; i < r.nregs; i++)
         fn(arg, r.regs[i], i);
-    for (uintptr_t p = r.sp & ~(uintptr_t)(WORD - 1); p + WORD <= t->stack_hi; p += WORD)
-        fn(arg, *(const volatile uintptr_t *)p, p);
+    each_word_from(&walk, r.sp);
 }
 
 static void mark_stack_word(void *arg, uintptr_t word, uintptr_t where)

@@ -85,10 +85,22 @@ static struct task *start_elsewhere(void)
 
 /* ---- an integer -------------------------------------------------------------------------------------------------- */
 
+static void interrupted(void *arg)
+{
+    st_rel((uint32_t *)arg, 1);
+}
+
+/* It is interrupted while it has the object in a register: what was saved then is not what it has as a cycle begins. */
 static NOINLINE uintptr_t garbage(void)
 {
+    static struct hk_timer timer;
+    static uint32_t came;
     struct node *p = hgc_new(NODE, sizeof(*p)), *q = hgc_new(NODE, sizeof(*q));
     hgc_set(&p->next, q);
+    st_rlx(&came, 0);
+    hk_timer_start(&timer, hk_now() + HK_TICK_NS / 8, interrupted, &came);
+    while (!ld_acq(&came))
+        ;
     return HIDE((uintptr_t)p + sizeof(uintptr_t));
 }
 
