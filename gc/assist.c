@@ -197,9 +197,9 @@ static uintptr_t mark_for(uintptr_t work, bool *dry)
     g->assist_ns += ns;
     own_add(&g->assist_us, ns / 1000);
     HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_ASSIST));
+    root_wipe_below();                  /* before this task may leave its hart */
     drain_leave();
     pace_assisted(ns);
-    root_wipe_below();
     worker_call_if_quiet();
     return done;
 }

@@ -94,6 +94,8 @@ static void start(enum hgc_mode mode, bool forced, uint32_t after, bool stepped)
     if (!gc_is_on() && (forced ? ld_rlx(&gc.cycle) == after : stepped ? cycle_wanted() : cycle_due())) {
         sweep_finish();
         finalizer_ensure();
+        if (gc.cfg.verify)
+            root_wipe_below();          /* what they left would count as this task's */
         begin(mode, forced, stepped);
     }
     hk_mutex_unlock(&gc.start_lock);

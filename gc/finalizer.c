@@ -45,6 +45,7 @@ static void take(struct special *s, struct job *j)
     struct special *next = ld_rlx(&s->next);
     *j = (struct job){ld_rlx(&s->type), ld_rlx(&s->fn), newborn(ld_rlx(&s->object)), newborn(ld_rlx(&s->value))};
     if (gc_is_on()) {
+        mark_reference((uintptr_t)s);   /* the caller's stack has been scanned, perhaps, and goes on to hold it */
         mark_reference((uintptr_t)next);
         mark_reference((uintptr_t)j->object);
         mark_reference((uintptr_t)j->arg);

@@ -739,7 +739,7 @@ size_t verify_bytes(uint32_t nblocks);
 void verify_init(uintptr_t *memory);     /* verify_bytes of it */
 void verify_begin(void);        /* world stopped, before the mark */
 void verify_run(void);          /* world stopped, after it */
-void verify_run_end(uintptr_t p);       /* a run that was taken in a mark ends at p */
+void verify_run_end(uintptr_t lim, size_t cell);    /* what was taken in a mark, in cells of so many bytes, ends there */
 void verify_refused(uintptr_t p);       /* a read was not given p's object, but has left its address on the stack */
 void verify_revived(uintptr_t p);       /* a mark made p's object reachable again; critical section */
 

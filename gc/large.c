@@ -23,6 +23,8 @@ void *large_take(unsigned kind, size_t size)
         /* [L-mp.rel] */
         st_rel(&t->state, i ? BLOCK_TAIL : BLOCK_RESERVED);    /* partner: find.c; the head is not published yet */
     }
+    if (gc.cfg.verify)
+        verify_run_end(block_address(b) + (n << HGC_BLOCK_SHIFT), 0);
     memset((void *)block_address(b), 0, n << HGC_BLOCK_SHIFT);
 
     hal_crit_t c = hal_crit_enter();

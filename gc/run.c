@@ -111,7 +111,7 @@ void *run_take(unsigned id)
         own_add(&g->black_bytes, bytes);
         assist_charge(bytes);
         if (gc.cfg.verify)
-            verify_run_end(start + bytes);
+            verify_run_end(start + bytes, c->cell);
     }
     fence_ww();                         /* bits before any pointer into the run [L-publish.ww], [L-relay.ww] */
     if (bits_zero(b->live, to, c->cells) < c->cells)

@@ -69,8 +69,8 @@ static bool mark(struct step *s)
         g->step_ns += ns;
         own_add(&g->step_us, ns / 1000);
     }
+    root_wipe_below();                  /* before this task may leave its hart */
     drain_leave();
-    root_wipe_below();
     if (kept_free_here())
         worker_call_if_quiet();         /* no worker of this hart will look: another one must */
     return any;

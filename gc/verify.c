@@ -15,7 +15,7 @@
 struct vblock {
     uintptr_t mark[BIT_WORDS], scan[BIT_WORDS];
     uintptr_t garbage[BIT_WORDS];   /* live and unreachable when the cycle began */
-    uintptr_t edge[BIT_WORDS];      /* of each grain: a run has ended there in this cycle */
+    uintptr_t edge[BIT_WORDS];      /* of each grain: what was allocated in this cycle has ended there, or a cell below */
     uintptr_t next;                 /* link of `grey`: index + 1, or LAST; 0 if it is not linked */
 };
 
@@ -80,9 +80,9 @@ static void reach_word(uintptr_t p)
         reach(&below);
 }
 
-/* The allocator and the lookup compute where blocks begin and where runs end, and leave that in registers of the tasks that
- * call them: a task may be stopped right where it has found its run exhausted.  Such a word on a stack is no reference that
- * a collector must have followed. */
+/* The allocator and the lookup compute where blocks begin and where runs and large objects end, and leave that in registers of
+ * the tasks that call them: a task may be stopped right where it has found its run exhausted, or zeroes a large object.  Such
+ * a word on a stack is no reference that a collector must have followed. */
 static bool is_block_start(uintptr_t p)
 {
     uintptr_t off = p - gc.base;
@@ -97,12 +97,19 @@ static bool is_run_end(uintptr_t p)
         && ld_rlx(&table[off >> HGC_BLOCK_SHIFT].edge[grain / WORD_BITS]) >> (grain % WORD_BITS) & 1;
 }
 
-void verify_run_end(uintptr_t p)
+static void note_edge(uintptr_t p)
 {
     uintptr_t off = p - gc.base;
     unsigned grain = (unsigned)(off & (HGC_BLOCK - 1)) / GRAIN;
     if (off < gc.bytes)
         bits_set(table[off >> HGC_BLOCK_SHIFT].edge, grain, grain + 1);
+}
+
+/* Who takes a cell adds its size to the run's cursor before it compares: from a run that is used up it gets one beyond. */
+void verify_run_end(uintptr_t lim, size_t cell)
+{
+    note_edge(lim);
+    note_edge(lim + cell);
 }
 
 /* Who looks something up in a table that knows objects without keeping them (hgc_kind.release) comes across dead ones, and leaves
@@ -302,8 +309,8 @@ static void note_run_ends(void)
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         struct gc_hart *g = gc_of(hal_hart(i));
         for (unsigned k = 0; k < g->held_count; k++)
-            verify_run_end(g->runs[g->held[k]].lim);
-        verify_run_end(g->tiny.lim);
+            verify_run_end(g->runs[g->held[k]].lim, gc_classes[g->held[k] % HGC_CLASSES].cell);
+        verify_run_end(g->tiny.lim, 0);
     }
 }
 

@@ -268,7 +268,7 @@ LUAI_FUNC void lgc_copy_stack(StackValue *to, const StackValue *from, size_t siz
 #undef luaM_new
 #define luaM_new(L, t) cast(t *, lgc_newci(L))
 #undef luaM_free
-#define luaM_free(L, b) ((void)(L), (void)(b))
+#define luaM_free(L, b) ((void)(L), lgc_on() ? hgc_shade(b) : cast_void(0))   /* one that a mark may have counted on */
 LUAI_FUNC CallInfo *lgc_newci(lua_State *L);
 #endif
 

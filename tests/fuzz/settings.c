@@ -45,7 +45,11 @@ static void any_text(struct bytes *in)
     int result = settings(&c, text, boot, n, &named);
     if (result != HGC_OK && memcmp(&c, &before, sizeof c) != 0)
         fail("refused, and yet something was taken");
-    c.mark_harts = c.free_harts = 0;    /* whether these harts are there the text does not know */
+    c.mark_harts = c.free_harts = 0;    /* whether these harts are there the text does not know, nor how large the arena is */
+    if (c.limit > c.size)
+        c.limit = 0;
+    if (c.min_trigger > c.size)
+        c.min_trigger = 0;
     if (result == HGC_OK && !settings_valid(&c, error, sizeof error))
         fail("taken, but out of its range");
     if (!named)

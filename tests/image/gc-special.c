@@ -220,11 +220,19 @@ static NOINLINE void finalizer_errors(void)
     is(hgc_finalizer(hgc_weak_new(p), count_run, NULL), HGC_EINVAL, "nor for a weak reference");
 }
 
+static uint32_t taken_back_ran;         /* atomic: of this scene alone, because strays of one before may run in it */
+
+static void count_taken_back(void *object, void *arg)
+{
+    (void)object, (void)arg;
+    amo_add_rlx(&taken_back_ran, 1);
+}
+
 static NOINLINE void make_taken_back(void)
 {
     for (unsigned i = 0; i < ROW; i++) {
         struct node *p = make(i);
-        if (hgc_finalizer(p, count_run, NULL) != HGC_OK || hgc_finalizer(p, NULL, NULL) != HGC_OK)
+        if (hgc_finalizer(p, count_taken_back, NULL) != HGC_OK || hgc_finalizer(p, NULL, NULL) != HGC_OK)
             wrong++;
     }
 }
@@ -239,8 +247,8 @@ static NOINLINE void taken_back(void)
     forget();
     collect();
     hgc_special_stats(&after);
-    is(after.cleared - before.cleared, 0, "a finalizer that was taken back is no weak reference");
-    is(ran(0, ROW, 0), ROW, "and does not run");
+    ok(after.cleared - before.cleared <= STRAYS, "a finalizer that was taken back is no weak reference");
+    is(taken_back_ran, 0, "and does not run");
 }
 
 static NOINLINE void make_circles(void)

@@ -166,16 +166,18 @@ static NOINLINE void make_holes(void)
 
 static NOINLINE void fill_holes(void)
 {
-    for (unsigned i = 1; i < ROW; i += 4)
+    for (unsigned i = 0; i < ROW; i += 4) {
         hgc_set(&hgc_get(row)->at[i + 1], (struct node *)NULL);
+        hgc_set(&hgc_get(row)->at[i + 2], (struct node *)NULL);
+    }
     wipe();
 }
 
-/* An object in a run's last cell: held when the cycle begins, forgotten before this stack is scanned, which being pinned
- * delays.  Returns the run's end, hidden. */
-static NOINLINE uintptr_t take_last(uint32_t before)
+/* An object in a run's last cell, or `beyond` it: held when the cycle begins, forgotten before this stack is scanned, which being
+ * pinned delays.  Returns its end, hidden: the run's, or what who finds the run used up has computed. */
+static NOINLINE uintptr_t take_last(uint32_t before, size_t beyond)
 {
-    struct node *volatile last = hgc_new(NODE, SIZE);
+    char *volatile last = (char *)hgc_new(NODE, SIZE) + beyond;
     fill_holes();
     st_rel(&go, 1);
     hart_pin();
@@ -192,7 +194,7 @@ static NOINLINE bool next_run(void)
     return hgc_alloc(NODE, SIZE) != NULL;
 }
 
-static NOINLINE bool run_end(void)
+static NOINLINE bool end_of_run(size_t beyond)
 {
     make_holes();
     wipe();
@@ -201,12 +203,22 @@ static NOINLINE bool run_end(void)
     struct task *t = start_elsewhere();
     if (!t)
         return false;
-    uintptr_t hidden = take_last(before);
+    uintptr_t hidden = take_last(before, beyond);
     wipe();
     hart_unpin();
     bool good = scanned(before + 1) && next_run() && hold_to_the_end(hidden, before + 1);
     hk_task_join(t, NULL);
     return good;
+}
+
+static bool run_end(void)
+{
+    return end_of_run(0);
+}
+
+static bool cell_beyond(void)
+{
+    return end_of_run(SIZE);
 }
 
 static void repeat(bool (*scene)(void), const char *what)
@@ -223,6 +235,7 @@ static void stays(void *arg)
     if (hk_harts() > 1) {
         repeat(computed, "nor is an address that a runtime knows for none");
         repeat(run_end, "nor is the end of a run");
+        repeat(cell_beyond, "nor what is a cell beyond it");
     }
     (void)arg;
 }
