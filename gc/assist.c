@@ -139,8 +139,10 @@ void assist_end(void)
     }
 }
 
+/* World stopped.  Nobody waits since the last mark, unless who ended it has not come to let them go. */
 void assist_begin(void)
 {
+    hk_assert(!first || ld_rlx(&gc.terminating));
     st_rlx(&pool, 0);
     st_rlx(&given, 0);
     st_rlx(&taken, 0);

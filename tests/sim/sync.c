@@ -305,6 +305,43 @@ static void inversion(void)
             hk_task_join(t[i], NULL);
 }
 
+/* An owner is raised while it sleeps, and so is higher when it goes on.  Its waiter gives up, on another hart: from then on whoever comes
+ * before the owner is let to its hart at once. */
+static void comes_between(void *arg)
+{
+    (void)arg;
+    st_rel(&stage, 1);
+}
+
+static void gives_up(void *arg)
+{
+    unsigned owners = (unsigned)(uintptr_t)arg;
+    if (hk_mutex_lock_until(&mutex[0], 1000 + sim_choose(200000)) != HK_ETIMEOUT)
+        sim_fail("a mutex that is held is had");
+    hk_task_join(start_at(HK_NORMAL, owners, comes_between), NULL);
+}
+
+static void owns_to_the_end(void *arg)
+{
+    unsigned hart = hk_hart();
+    (void)arg;
+    hk_mutex_lock(&mutex[0]);
+    struct hk_task_config c = {.set_prio = true, .prio = HK_URGENT, .hart_plus_1 = 1 + (int)((hart + 1) % hk_harts())};
+    struct task *t;
+    if (hk_task_create(&t, &c, gives_up, (void *)(uintptr_t)hart) != HK_OK)
+        sim_fail("no memory for a task");
+    hk_sleep(sim_choose(100000));
+    while (!ld_acq(&stage))
+        look();
+    hk_mutex_unlock(&mutex[0]);
+    hk_task_join(t, NULL);
+}
+
+static void gone_waiter(void)
+{
+    hk_task_join(start_at(HK_BACKGROUND, sim_choose(hk_harts()), owns_to_the_end), NULL);
+}
+
 /* ---- a semaphore ------------------------------------------------------------------------------------------------- */
 
 static struct hk_sem units;
@@ -1035,7 +1072,7 @@ static void relay(void)
 int sync_scenes(void)
 {
     static void (*const scene[])(void) = {
-        mutexes, inversion, semaphores, events, crowd, channels, all_timers, storm, parks, world, claims, relay,
+        mutexes, inversion, gone_waiter, semaphores, events, crowd, channels, all_timers, storm, parks, world, claims, relay,
     };
     tasks = 2 + sim_choose(TASKS - 1);
     patient = sim_choose(3) == 0;
