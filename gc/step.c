@@ -71,8 +71,6 @@ static bool mark(struct step *s)
     }
     root_wipe_below();                  /* before this task may leave its hart */
     drain_leave();
-    if (kept_free_here())
-        worker_call_if_quiet();         /* no worker of this hart will look: another one must */
     return any;
 }
 

@@ -266,6 +266,8 @@ void drain_enter(void)
 void drain_leave(void)
 {
     amo_add_ar(&gc.active, -1);         /* [L-quiet-leave.rel, L-last-one.rel, L-last-one.acq] */
+    if (ld_rlx(&hal_self()->kept_free))
+        worker_call_if_quiet();         /* no worker of this hart looks; and it may be the mark's end that lets this task run again */
     hart_unpin();
 }
 

@@ -9,7 +9,7 @@
 #include "sim.h"
 #include "workload.h"
 
-enum { NODE = HGC_KIND_FIRST, NODES = 4, WEAK = 4, TURNS = 3000, KEEPS_FREE = 3, JOBS };
+enum { NODE = HGC_KIND_FIRST, NODES = 4, WEAK = 4, TURNS = 3000, KEEPS_FREE = 3, JOBS = 5 };
 
 struct node { hgc_ref(struct node) to[WEAK]; };
 
@@ -115,6 +115,21 @@ static void touches(void *arg)
     compute();
 }
 
+/* Is at the mark when all others have left it and sleep, and may be kept off its hart as it leaves: by a collection that stops tasks. */
+static void leaves_last(void *arg)
+{
+    const struct task *self = task_self();
+    (void)arg;
+    until_marking();
+    for (unsigned n = 0; n < TURNS && hgc_marking() && ld_rlx(&self->gc_seen) != ld_rlx(&gc.cycle); n++)
+        turn();
+    drain_enter();
+    for (unsigned k = 400; k > 0 && !sim_alone(); k--)
+        turn();
+    drain_leave();
+    compute();
+}
+
 static bool last_job(void)
 {
     if (ld_rlx(&gc.jobs_open) != 1 || root_any() || markq_any())
@@ -183,7 +198,7 @@ static unsigned free_from(unsigned hart)
 /* Bound to a hart that is kept free: what it waits for wakes no other hart, which would look for work then. */
 static void drive(void *arg)
 {
-    static void (*const jobs[JOBS])(void *) = {pushes, touches, dies, keeps_free};
+    static void (*const jobs[JOBS])(void *) = {pushes, touches, dies, keeps_free, leaves_last};
     for (unsigned k = 1 + sim_choose(3); k > 0; k--) {
         struct hk_task_config config = {.hart_plus_1 = 1 + (int)free_from(hk_hart() + 1)};
         struct task *t;
