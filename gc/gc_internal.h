@@ -537,7 +537,7 @@ void worker_call_if_quiet(void);
 void worker_roles(uint64_t mark, uint64_t kept_free);
 
 /* A drain: pinned, and counted in gc.active from before it takes work until after it leaves, so "quiet" (nothing queued, no
- * drain, no job) means that nobody can still find work. */
+ * drain, no job) means that nobody can still find work.  Who leaves one on a hart that is kept free calls a worker if it is quiet. */
 void drain_enter(void);
 void drain_leave(void);
 /* A root job, or the grey objects of a block, but few of them if the program waits for it and other harts mark, too.  False: there

@@ -73,17 +73,22 @@ static void until_marking(void)
         turn();
 }
 
-/* ---- what the task does ------------------------------------------------------------------------------------------- */
-
-/* Its stack was scanned, and need not be again.  Then it pushes several blocks in a row: its queue is not empty when the next
- * comes.  It leaves them there. */
-static void pushes(void *arg)
+/* Its stack was scanned, and need not be again. */
+static void until_scanned(void)
 {
     const struct task *self = task_self();
-    (void)arg;
     until_marking();
     for (unsigned n = 0; n < TURNS && hgc_marking() && ld_rlx(&self->gc_seen) != ld_rlx(&gc.cycle); n++)
         turn();
+}
+
+/* ---- what the task does ------------------------------------------------------------------------------------------- */
+
+/* Pushes several blocks in a row: its queue is not empty when the next comes.  It leaves them there. */
+static void pushes(void *arg)
+{
+    (void)arg;
+    until_scanned();
     read_weak(0, sim_choose(3) ? 1 : WEAK);
     for (unsigned n = sim_choose(3); n > 0; n--)
         hgc_step(1, HGC_STEP_INSTRUCTIONS);
@@ -110,19 +115,15 @@ static void touches(void *arg)
             sim_fail("a hart that is kept free has pushed blocks, and all other harts sleep: a wake-up was lost");
     }
     drain_leave();
-    if (gc_is_on() && cycle_quiet())
-        worker_call();
     compute();
 }
 
-/* Is at the mark when all others have left it and sleep, and may be kept off its hart as it leaves: by a collection that stops tasks. */
+/* Is at the mark when all others have left it and sleep, and does nothing but leave: in a collection that stops tasks it would be kept
+ * off its hart right then. */
 static void leaves_last(void *arg)
 {
-    const struct task *self = task_self();
     (void)arg;
-    until_marking();
-    for (unsigned n = 0; n < TURNS && hgc_marking() && ld_rlx(&self->gc_seen) != ld_rlx(&gc.cycle); n++)
-        turn();
+    until_scanned();
     drain_enter();
     for (unsigned k = 400; k > 0 && !sim_alone(); k--)
         turn();
