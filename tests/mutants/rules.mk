@@ -44,7 +44,7 @@ unit-mutant:
 mutant_tree = $(SRC:%/$(FILE)=%)
 mutant_changed := $(patsubst %.c,%,$(notdir $(FILE)))
 lua_mutant_sources := $(lua_names_hgc:%=$(L)/hgc/%.c) $(lua_own_hgc:%=ports/lua/%.c)
-sim_lua_mutant_sources := $(sim_lua_core:%=$(L)/hgc/%.c) $(sim_lua_own:%=ports/lua/%.c) tests/sim/lua/states.c
+sim_lua_mutant_sources := $(sim_lua_core:%=$(L)/hgc/%.c) $(sim_lua_own:%=ports/lua/%.c) $(sim_lua_tests)
 is_header := $(filter %.h,$(FILE))
 
 mutant-base-lua: $(B)/lua/hgc/image/tests.elf $(B)/tests/lua-scenes.elf $(lua_stock_tests)
@@ -70,6 +70,6 @@ sim-lua-mutant: $(SL)/sim
 	$(Q)for f in $(if $(is_header),$(sim_lua_mutant_sources),$(SRC)); do \
 	    $(sim_lua_mutant_cc) -iquote $(if $(is_header),$(mutant_tree)/)ports/lua -c $$f -o $(OUT)/sim-$$(basename $$f .c).o || exit 1; done
 	$(Q)$(HOSTCC) -no-pie $(lua_ldflags_hgc) $(filter-out $(if $(is_header),$(sim_lua_core:%=$(SL)/lua/%.o) \
-	    $(patsubst %.c,$(SL)/%.o,$(sim_lua_own:%=ports/lua/%.c) tests/sim/lua/states.c),$(SL)/$(FILE:.c=.o)),\
-	    $(call obj,$(SL),$(src_sim) $(sim_lua_own:%=ports/lua/%.c) tests/sim/lua/states.c) $(sim_lua_core:%=$(SL)/lua/%.o)) \
+	    $(patsubst %.c,$(SL)/%.o,$(sim_lua_own:%=ports/lua/%.c) $(sim_lua_tests)),$(SL)/$(FILE:.c=.o)),\
+	    $(call obj,$(SL),$(src_sim) $(sim_lua_own:%=ports/lua/%.c) $(sim_lua_tests)) $(sim_lua_core:%=$(SL)/lua/%.o)) \
 	    $(OUT)/sim-*.o -lm -o $(OUT)/sim-lua

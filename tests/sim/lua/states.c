@@ -11,6 +11,7 @@
 
 #include "gc/gc_internal.h"
 #include "sim.h"
+#include "states.h"
 #include "workload.h"
 
 #include "lauxlib.h"
@@ -101,7 +102,7 @@ static int choose(lua_State *L)
 
 /* Memory that is not collected: at the same addresses in each run of a schedule, because Lua hashes some.  None is used again.
  * While a state is closed it takes its time, in which cycles pass. */
-static void *allocate(void *ud, void *p, size_t osize, size_t nsize)
+void *lua_states_memory(void *ud, void *p, size_t osize, size_t nsize)
 {
     if (nsize == 0 && *(bool *)ud && sim_choose(2)) {
         (void)hgc_collect(HGC_START);
@@ -120,7 +121,7 @@ static lua_State *make(unsigned s)
 {
     static const luaL_Reg libs[] = {
         {LUA_GNAME, luaopen_base}, {LUA_COLIBNAME, luaopen_coroutine}, {LUA_TABLIBNAME, luaopen_table}, {NULL, NULL}};
-    lua_State *L = lua_newstate(allocate, &closes[s]);
+    lua_State *L = lua_newstate(lua_states_memory, &closes[s]);
     if (!L)
         sim_fail("no memory for a state");
     for (const luaL_Reg *lib = libs; lib->func; lib++) {
@@ -195,11 +196,15 @@ int lua_states(void)
 {
     struct task *tasks[4];
     unsigned n = 1 + sim_choose(3);
-    start();
     manual_used = 0;
     manual = mmap((void *)0x500000000000, MANUAL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (manual == MAP_FAILED)
         sim_fail("no memory of the host's");
+    if (sim_choose(2)) {            /* these are the shorter ones */
+        lua_moves();
+        return 0;
+    }
+    start();
     st_rlx(&left, n);
     for (unsigned i = 0; i < n; i++) {
         struct hk_task_config config = {.name = "lua", .stack_size = STACK};

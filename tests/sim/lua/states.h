@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the workload of Lua states consists of. */
+#ifndef STATES_H
+#define STATES_H
+
+#include <stddef.h>
+
+/* A lua_Alloc; ud: a bool, the state is being closed. */
+void *lua_states_memory(void *ud, void *p, size_t osize, size_t nsize);
+
+/* moves.c: a heap and tasks of its own. */
+void lua_moves(void);
+
+#endif
