@@ -136,7 +136,7 @@ static void (*break_fn)(void);          /* atomic */
 /* Is it ^C, and for hk_console_break? */
 static bool breaks(int c)
 {
-    void (*fn)(void) = c == CTRL_C ? ld_rlx(&break_fn) : NULL;
+    void (*fn)(void) = c == CTRL_C ? ld_acq(&break_fn) : NULL;      /* [L-mp.acq] */
     if (fn)
         fn();
     return fn;
@@ -180,7 +180,7 @@ static void input_begin(void)
 void hk_console_break(void (*fn)(void))
 {
     input_begin();
-    st_rlx(&break_fn, fn);
+    st_rel(&break_fn, fn);              /* after what it needs [L-mp.rel] */
 }
 
 int hk_getchar(void)

@@ -20,7 +20,8 @@ struct hart {
 
     struct spinlock queue_lock;
     struct task *queue_head[HK_PRIOS], *queue_tail[HK_PRIOS];   /* queue_lock */
-    uint32_t queued;            /* atomic: tasks in the queues; written under queue_lock */
+    uint32_t queued;            /* atomic: tasks in the queues; written under queue_lock, as the next */
+    uint32_t queued_at[HK_PRIOS];       /* atomic: in each */
 
     struct spinlock timer_lock;
     struct hk_timer *timers;    /* timer_lock: sorted by deadline */

@@ -13,7 +13,8 @@ static uint32_t halted;         /* atomic: harts that stand still */
 static void (*hook)(void);      /* atomic: what hk_panic_hook was told; who calls it takes it out */
 static char message[MESSAGE];   /* the reporting hart's, as the next two */
 static struct hal_ctx here;
-static _Alignas(16) unsigned char stack[STACK];
+/* It begins off the boundary of a page: one that begins there has its lowest page for a guard, and this is no more than that. */
+static _Alignas(32) unsigned char stack[16 + STACK];
 
 bool panic_begun(void)
 {
@@ -112,7 +113,7 @@ _Noreturn void hk_panic(const char *fmt, ...)
     if (t == NULL || hal_in_trap())
         report(t ? &t->ctx : NULL);
     static struct hal_ctx there;
-    hal_ctx_init(&there, stack, stack + STACK, report_here, NULL);
+    hal_ctx_init(&there, stack + 16, stack + sizeof(stack), report_here, NULL);
     hal_switch(&here, &there, NULL);
     report(NULL);
 }

@@ -21,12 +21,14 @@ static void link_last(struct hart *h, struct task *t, unsigned prio)
     t->prev = h->queue_tail[prio];
     *(t->prev ? &t->prev->next : &h->queue_head[prio]) = t;
     h->queue_tail[prio] = t;
+    own_add(&h->queued_at[prio], 1);
 }
 
 static void unlink(struct hart *h, struct task *t)
 {
     *(t->prev ? &t->prev->next : &h->queue_head[t->queue_prio]) = t->next;
     *(t->next ? &t->next->prev : &h->queue_tail[t->queue_prio]) = t->prev;
+    own_add(&h->queued_at[t->queue_prio], -1);
     t->next = t->prev = NULL;
 }
 
@@ -178,11 +180,10 @@ bool queue_above(struct hart *h, unsigned prio)
 /* How well `t` would be placed on `h`: 0 at once, 1 by preempting, more: so many tasks later. */
 static unsigned cost(struct hart *h, struct task *t)
 {
-    if (ld_rlx(&h->running_prio) == 0)
-        return ld_rlx(&h->queued);
-    if (ld_rlx(&h->running_prio) <= ld_rlx(&t->prio))
-        return 1 + ld_rlx(&h->queued);
-    return 2 + ld_rlx(&h->queued);
+    unsigned ahead = 0, prio = ld_rlx(&t->prio), running = ld_rlx(&h->running_prio);
+    for (unsigned p = prio; p < HK_PRIOS; p++)
+        ahead += ld_rlx(&h->queued_at[p]);
+    return running == 0 ? ahead : running <= prio ? 1 + ahead : 2 + ahead;
 }
 
 /* Where it ran last, unless it would do better elsewhere. */
@@ -204,15 +205,20 @@ static struct hart *choose(struct task *t)
     return best;
 }
 
-/* `prio` was put in the queue of `h`: makes the hart do what follows from it. */
-static void tell(struct hart *h, unsigned prio)
+/* `prio` was put in the queue of `h`: makes the hart do what follows from it.  If it does not come to that soon, another one may: one
+ * that ran something when `choose` looked, and has gone to sleep since. */
+static void tell(struct hart *h, unsigned prio, bool is_bound)
 {
     fence_full();           /* partners: idle.c, tick_restart, sched.c set_current [L-sleep.waker] */
     if (hart_wake(h))
         return;
-    if (1 + prio > ld_rlx(&h->running_prio))
+    if (1 + prio > ld_rlx(&h->running_prio)) {
         hart_kick(h->index);
-    else if (ld_rlx(&h->ticking))
+        return;
+    }
+    if (!is_bound)
+        hart_wake_one();
+    if (ld_rlx(&h->ticking))
         return;             /* its slice will end */
     else if (h == hal_self())
         tick_update(h);
@@ -223,9 +229,10 @@ static void tell(struct hart *h, unsigned prio)
 void queue_put(struct task *t)
 {
     struct hart *h = choose(t);
+    bool is_bound = t->affinity >= 0;
     unsigned prio = queue_put_here(h, t);
     if (start_done())
-        tell(h, prio);
+        tell(h, prio, is_bound);
 }
 
 bool hart_others_wait(void)
@@ -260,7 +267,8 @@ void hart_shed(void)
         spin_unlock(&h->queue_lock);
         if (t == NULL)
             break;
-        tell(to, queue_put_here(to, t));
+        bool is_bound = t->affinity >= 0;
+        tell(to, queue_put_here(to, t), is_bound);
     }
     hal_crit_exit(c);
 }

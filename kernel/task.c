@@ -277,10 +277,10 @@ int hk_task_join(struct task *t, void **result)
     hk_assert(task_may_wait());
     if (t == task_self())
         return HK_EDEADLK;
+    if (result)
+        hal_probe((uintptr_t *)result); /* a bad pointer faults here, where that ends only the task, and `t` can be joined yet */
     if (amo_swap_rlx(&t->joined, 1))
         return HK_EINVAL;
-    if (result)
-        *result = NULL;                 /* a bad pointer faults here, where that ends only the task */
     hk_event_wait(&t->done, HK_FOREVER);
     /* [L-leave.busy] */
     while (ld_acq(&t->busy) != 0)       /* partner: hal_switch.  Its hart is in the critical section of its end */

@@ -118,6 +118,7 @@ static void await_handlers(struct hk_timer *t)
 bool hk_timer_cancel(struct hk_timer *t)
 {
     hk_assert(!hal_in_trap());
+    hal_probe(&t->fired);
     for (;;) {
         uint32_t fired = ld_rlx(&t->fired);
         struct hart *h = ld_acq(&t->hart);      /* partner: run_one [L-timer.look] */

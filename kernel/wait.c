@@ -113,10 +113,14 @@ void wait_reorder(struct task *t)
 }
 
 /* All are taken out first, because the object may be gone as soon as its lock is free, and then woken by few.  Those that were
- * taken out are parked, and stay linked by wait_next, until their turn comes. */
+ * taken out are parked, and stay linked by wait_next, until their turn comes.  Nobody but the caller knows them then, and their
+ * time-outs do nothing: so it stays on its hart. */
 void wait_wake_all(struct hk_wait *q, struct spinlock *lock, hal_crit_t c, int result)
 {
     struct task *t, *next = q->head;
+    bool pins = next != NULL && c == HAL_CRIT_OPEN;
+    if (pins)
+        hart_pin();
     while (wait_pop(q, result))
         ;
     spin_unlock(lock);
@@ -129,4 +133,6 @@ void wait_wake_all(struct hk_wait *q, struct spinlock *lock, hal_crit_t c, int r
         }
     }
     hal_crit_exit(c);
+    if (pins)
+        hart_unpin();
 }

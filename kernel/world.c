@@ -151,7 +151,8 @@ static void take_world(void)
     bool got = false;
     for (unsigned tries = 1; !got; tries++) {
         hal_crit_t c = hal_crit_enter();
-        got = hk_mutex_try(&world_lock) >= HK_OK;
+        int error = hk_mutex_try(&world_lock);
+        got = error == HK_OK || error == HK_EOWNERDEAD;
         if (got)
             hart_pin();
         hal_crit_exit(c);

@@ -17,9 +17,10 @@ struct node { hgc_ref(struct node) next; };
 
 static hgc_ref(struct hgc_chan) chan;
 static struct hk_sem sem;
-static const uintptr_t constant[64] = { 1 };
+static const uintptr_t constant[64] = { [0 ... 63] = 1 };
 static uintptr_t words[4];
 static struct hgc_isr_queue *queue;
+static struct task *joined;
 
 static void nothing(void *arg) { (void)arg; }
 
@@ -36,6 +37,7 @@ static void mutex_lock(void *p) { (void)hk_mutex_lock(p); }
 static void mutex_try(void *p) { (void)hk_mutex_try(p); }
 static void mutex_unlock(void *p) { (void)hk_mutex_unlock(p); }
 static void timer_start(void *p) { hk_timer_start(p, hk_now(), nothing, NULL); }
+static void timer_cancel(void *p) { (void)hk_timer_cancel(p); }
 static void gc_send(void *p) { (void)hgc_chan_send(p, NULL, HK_FOREVER); }
 static void gc_recv(void *p) { void *r; (void)hgc_chan_recv(p, &r, HK_FOREVER); }
 static void gc_recv_to(void *p) { (void)hgc_chan_recv(hgc_get(chan), p, 0); }
@@ -51,6 +53,7 @@ static void cas(void *p) { (void)hgc_cas(&((struct node *)p)->next, NULL, NULL);
 static void copies_to(void *p) { hgc_copy(p, words, sizeof(words)); }
 static void copies_from(void *p) { hgc_copy(words, p, sizeof(words)); }
 static void clears(void *p) { hgc_clear(p, sizeof(words)); }
+static void joins_to(void *p) { (void)hk_task_join(joined, p); }
 
 /* `reads`: constants will do, so only the address that leads nowhere is tried. */
 static const struct { const char *name; void (*fn)(void *); bool reads; } calls[] = {
@@ -59,6 +62,7 @@ static const struct { const char *name; void (*fn)(void *); bool reads; } calls[
     { "hk_chan_send", chan_send, false }, { "hk_chan_recv", chan_recv, false }, { "hk_chan_close", chan_close, false },
     { "hk_mutex_lock", mutex_lock, false }, { "hk_mutex_try", mutex_try, false },
     { "hk_mutex_unlock", mutex_unlock, true }, { "hk_timer_start", timer_start, false },
+    { "hk_timer_cancel", timer_cancel, false },
     { "hgc_chan_send", gc_send, false }, { "hgc_chan_recv", gc_recv, false }, { "hgc_chan_close", gc_close, false },
     { "hgc_chan_recv/out", gc_recv_to, false }, { "hgc_isr_get/out", isr_get_to, false },
     { "hgc_weak_get", weak_get, true }, { "hgc_ephemeron_key", ephemeron_key, true },
@@ -67,22 +71,40 @@ static const struct { const char *name; void (*fn)(void *); bool reads; } calls[
     { "hgc_copy/to", copies_to, false }, { "hgc_copy/from", copies_from, true }, { "hgc_clear", clears, false },
 };
 
-static void ends(unsigned i, uintptr_t p)
+static void ends(const char *name, void (*fn)(void *), uintptr_t p)
 {
-    struct hk_task_config config = { .name = calls[i].name };
+    struct hk_task_config config = { .name = name };
     struct task *t;
-    hk_task_create(&t, &config, calls[i].fn, (void *)p);
-    is(hk_task_join(t, NULL), HK_EFAULT, calls[i].name);
+    hk_task_create(&t, &config, fn, (void *)p);
+    is(hk_task_join(t, NULL), HK_EFAULT, name);
 }
 
 static void each(void)
 {
     for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-        ends(i, NOWHERE);
-        ends(i, 0);
+        ends(calls[i].name, calls[i].fn, NOWHERE);
+        ends(calls[i].name, calls[i].fn, 0);
         if (!calls[i].reads)
-            ends(i, (uintptr_t)constant);
+            ends(calls[i].name, calls[i].fn, (uintptr_t)constant);
     }
+}
+
+/* Of a piece the first word is there, and the next is beyond the memory. */
+static void beyond(void)
+{
+    uintptr_t lo, hi;
+    hal_memory(&lo, &hi);
+    ends("hgc_copy/from the end", copies_from, hi - sizeof(uintptr_t));
+    ends("hgc_copy/to the end", copies_to, hi - sizeof(uintptr_t));
+    ends("hgc_clear/the end", clears, hi - sizeof(uintptr_t));
+}
+
+static void joins(void)
+{
+    hk_task_create(&joined, NULL, nothing, NULL);
+    ends("hk_task_join/result", joins_to, NOWHERE);
+    ends("hk_task_join/result", joins_to, (uintptr_t)constant);
+    is(hk_task_join(joined, NULL), HK_OK, "who could not be told a result leaves the task to be joined");
 }
 
 static void marks(void *arg)
@@ -104,8 +126,10 @@ int app_main(void)
     each();
     hk_task_create(&t, NULL, marks, &over);
     each();
+    beyond();
     st_rlx(&over, 1);
     hk_task_join(t, NULL);
+    joins();
     void *p = hgc_new(HGC_LEAF, 32);
     is(hgc_chan_send(hgc_get(chan), p, HK_FOREVER), HGC_OK, "the channel works");
     is(hgc_chan_recv(hgc_get(chan), &got, HK_FOREVER), HGC_OK, "both ways");

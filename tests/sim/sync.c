@@ -340,6 +340,75 @@ static void gone_waiter(void)
     hk_task_join(start_at(HK_BACKGROUND, sim_choose(hk_harts()), owns_to_the_end), NULL);
 }
 
+/* ---- placement --------------------------------------------------------------------------------------------------- */
+
+/* One that wakes while its hart runs a higher one is run elsewhere: where a task ends at about that moment, or where lower ones run,
+ * of which some wait.  All others are where they stay. */
+static uint64_t wakes_at;
+static struct task *sleeper;
+static bool others_end;
+
+static void is_lower(void *arg)
+{
+    uint64_t end = wakes_at + sim_choose(1000) - 500;
+    (void)arg;
+    while (others_end ? hk_now() < end : !ld_acq(&stage))
+        hk_now();
+}
+
+/* While the others run what is as high, it may wait here. */
+TRUTH static void look_who_waits(void)
+{
+    hal_crit_t c = hal_crit_enter();
+    const struct hart *h = hal_self();
+    if (others_end ? sim_alone() : sim_settled())
+        for (const struct task *t = h->queue_head[HK_NORMAL]; t; t = t->next)
+            if (!t->busy && t->affinity < 0)
+                sim_fail("a task waits for a higher one, though another hart could run it");
+    hal_crit_exit(c);
+}
+
+/* Not before the other one sleeps: a task that is interrupted stays where it is. */
+static void is_higher(void *arg)
+{
+    (void)arg;
+    while (!ld_acq(&stage) && (ld_rlx(&sleeper->state) & TASK_STATE_MASK) != TASK_PARKED)
+        hk_sleep(1000);
+    while (!ld_acq(&stage)) {
+        look_who_waits();
+        hk_now();
+    }
+}
+
+static void wakes_up(void *arg)
+{
+    (void)arg;
+    sleeper = task_self();
+    struct task *t = start_at(HK_HIGH, hk_hart(), is_higher);
+    for (uint64_t now = hk_now(); now < wakes_at; now = hk_now())
+        hk_sleep(wakes_at - now);
+    st_rel(&stage, 1);
+    hk_task_join(t, NULL);
+}
+
+static void placement(void)
+{
+    struct task *t[2 * HK_MAX_HARTS], *wakes;
+    unsigned n = 0;
+    if (hk_harts() == 1)
+        return;
+    others_end = sim_choose(2);
+    wakes_at = hk_now() + 100000;
+    for (unsigned i = 1; i < hk_harts(); i++)
+        for (unsigned k = 0; k < (others_end ? 1 : 2); k++)
+            t[n++] = start_at(others_end ? HK_NORMAL : HK_BACKGROUND, (hk_hart() + i) % hk_harts(), is_lower);
+    if (hk_task_create(&wakes, NULL, wakes_up, NULL) != HK_OK)
+        sim_fail("no memory for a task");
+    hk_task_join(wakes, NULL);
+    while (n > 0)
+        hk_task_join(t[--n], NULL);
+}
+
 /* ---- a semaphore ------------------------------------------------------------------------------------------------- */
 
 static struct hk_sem units;
@@ -440,6 +509,17 @@ static void events(void)
 /* More than are woken in one critical section. */
 enum { CROWD = 13 };
 
+static uint32_t have_come;              /* atomic */
+static struct task *spinner;
+
+/* Lower than all who wait, higher than who lets them go, on the same hart. */
+static void comes_after_all(void *arg)
+{
+    (void)arg;
+    if (ld_rlx(&have_come) < CROWD)
+        sim_fail("of %u who were let go, some wait until who did it runs again", CROWD);
+}
+
 static void wait_open(void *arg)
 {
     (void)arg;
@@ -447,9 +527,32 @@ static void wait_open(void *arg)
         sim_fail("waiting for an event failed");
 }
 
+static void wait_open_high(void *arg)
+{
+    wait_open(arg);
+    if (amo_add_rlx(&have_come, 1) == 0)
+        spinner = start_at(HK_NORMAL, hk_hart(), comes_after_all);
+}
+
+static void opens(void *arg)
+{
+    struct task *t[CROWD];
+    (void)arg;
+    for (unsigned i = 0; i < CROWD; i++)
+        t[i] = start_at(HK_HIGH, hk_hart(), wait_open_high);
+    hk_event_set(&gate[0]);
+    for (unsigned i = 0; i < CROWD; i++)
+        hk_task_join(t[i], NULL);
+    hk_task_join(spinner, NULL);
+}
+
 static void crowd(void)
 {
     struct task *t[CROWD];
+    if (sim_choose(3) == 0) {
+        hk_task_join(start_at(HK_BACKGROUND, sim_choose(hk_harts()), opens), NULL);
+        return;
+    }
     for (unsigned i = 0; i < CROWD; i++)
         if (hk_task_create(&t[i], &(struct hk_task_config){.stack_size = 8192}, wait_open, NULL) != HK_OK)
             sim_fail("no memory for a task");
@@ -1070,7 +1173,7 @@ static void relay(void)
 int sync_scenes(void)
 {
     static void (*const scene[])(void) = {
-        mutexes, inversion, gone_waiter, semaphores, events, crowd, channels, all_timers, storm, parks, world, claims, relay,
+        mutexes, inversion, gone_waiter, placement, semaphores, events, crowd, channels, all_timers, storm, parks, world, claims, relay,
     };
     tasks = 2 + sim_choose(TASKS - 1);
     patient = sim_choose(3) == 0;
