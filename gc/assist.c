@@ -220,9 +220,11 @@ static bool is_alone(void)
     return ld_rlx(&gc.active) == 0 && (used >= goal + goal / 4 || used >= limit - limit / 8);
 }
 
-static intptr_t bytes_for(uintptr_t work, uint32_t ratio)
+/* Of 32 bits work may need more, and a little ratio makes much of it. */
+static intptr_t bytes_for(uint64_t work, uint32_t ratio)
 {
-    return (intptr_t)(((uint64_t)work << PACER_SHIFT) / ratio);
+    uint64_t bytes = pacer_scale(work, 1u << PACER_SHIFT, ratio);
+    return bytes < INTPTR_MAX / 4 ? (intptr_t)bytes : INTPTR_MAX / 4;
 }
 
 /* Marks so much.  What it did more than that is credit.  If there is nothing to mark at the moment it stays in debt while the heap
@@ -266,13 +268,13 @@ void assist(void)
     if (!gc_is_on() || balance(t) >= 0 || pace_limiting())
         return;
     uint32_t ratio = pace_ratio();
-    uintptr_t work = (uintptr_t)pacer_scale((uint64_t)-t->gc_balance, ratio, 1u << PACER_SHIFT);
+    uint64_t work = pacer_scale((uint64_t)-t->gc_balance, ratio, 1u << PACER_SHIFT);
     t->gc_balance = 0;
-    work -= work ? take_from_pool(work) : 0;
+    work -= work ? take_from_pool(work < UINTPTR_MAX ? (uintptr_t)work : UINTPTR_MAX) : 0;
     uintptr_t most = instalment(ratio);
     if (work > most) {                  /* what a large object owes is paid by the allocations after it, too */
         t->gc_balance = -bytes_for(work - most, ratio);
         work = most;
     }
-    work_off(t, work, ratio);
+    work_off(t, (uintptr_t)work, ratio);
 }

@@ -58,6 +58,12 @@ void barrier_shade(const uintptr_t *slot, uintptr_t was, uintptr_t is)
     shade(is, both);
 }
 
+/* Of a piece: the first and the last word, which what leads nowhere cannot lie between. */
+static size_t piece_end(size_t from, size_t n)
+{
+    return n - from > BARRIER_PIECE ? from + BARRIER_PIECE : n;
+}
+
 void hgc_copy(void *dst, const void *src, size_t bytes)
 {
     uintptr_t *d = dst;
@@ -66,10 +72,13 @@ void hgc_copy(void *dst, const void *src, size_t bytes)
     bool down = d > s && d < s + n;     /* overlapping: the last word first */
     hk_assert((uintptr_t)dst % WORD == 0 && (uintptr_t)src % WORD == 0 && bytes % WORD == 0);
     for (size_t done = 0; done < n;) {
-        hal_probe(&d[down ? n - 1 - done : done]);
-        (void)ld_rlx(&s[down ? n - 1 - done : done]);
+        size_t end = piece_end(done, n), low = down ? n - end : done, high = down ? n - 1 - done : end - 1;
+        hal_probe(&d[low]);
+        hal_probe(&d[high]);
+        (void)ld_rlx(&s[low]);
+        (void)ld_rlx(&s[high]);
         hal_crit_t c = hal_crit_enter();
-        for (unsigned i = 0; i < BARRIER_PIECE && done < n; i++, done++) {
+        for (; done < end; done++) {
             size_t at = down ? n - 1 - done : done;
             store(&d[at], ld_rlx(&s[at]));
         }
@@ -83,9 +92,11 @@ void hgc_clear(void *dst, size_t bytes)
     size_t n = bytes / WORD;
     hk_assert((uintptr_t)dst % WORD == 0 && bytes % WORD == 0);
     for (size_t done = 0; done < n;) {
+        size_t end = piece_end(done, n);
         hal_probe(&d[done]);
+        hal_probe(&d[end - 1]);
         hal_crit_t c = hal_crit_enter();
-        for (unsigned i = 0; i < BARRIER_PIECE && done < n; i++, done++)
+        for (; done < end; done++)
             store(&d[done], 0);
         hal_crit_exit(c);
     }

@@ -138,7 +138,7 @@ static void finish(void)
     gc.times.used_end = gc.used;
     st_rlx(&gc.live, live < gc.bytes ? live : gc.bytes);
     st_rlx(&gc.used, gc.live);
-    gc.forced += gc.forced_now;
+    own_add(&gc.forced, gc.forced_now);
     sweep_begin();
     gc.mark_wall += gc.times.quiet_ns - gc.times.mark_ns;
     pace_end(gc.times.quiet_ns);
@@ -215,6 +215,7 @@ void cycle_try_end(void)
  * cycle n + 2; that one is not left to steps, because whoever may wait for it is counted before it begins. */
 static void wait_for(const uint32_t *cycles, uint32_t n)
 {
+    gc_need_stack();
     amo_add_rlx(&gc.waiters, 1);
     while ((int32_t)(ld_acq(cycles) - n) < 0) {         /* [L-none: L-stop.resume orders what the cycle's last stop wrote] */
         worker_hurry();

@@ -112,8 +112,9 @@ static bool ensure(void)
     }
     if (!t && hk_task_create(&t, &(struct hk_task_config){.name = "finalize"}, runner, NULL) == HK_OK)
         gc_special.runner = t;
+    bool any = gc_special.runner != NULL;
     hk_mutex_unlock(&gc_special.start);
-    return t != NULL;
+    return any;
 }
 
 void finalizer_ensure(void)

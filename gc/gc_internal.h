@@ -227,7 +227,7 @@ struct gc {
     uint64_t retries;
     uint64_t mark_wall;         /* length of all marks */
     uint64_t verified;
-    uint64_t forced;            /* cycles that have finished and were not automatic */
+    uint32_t forced;            /* atomic: cycles that have finished and were not automatic */
     bool forced_now;            /* so is the one that runs */
     uint64_t pause_max, pause_total, pauses, stopping_max, stopping_total;
     uint64_t pause_hist[HGC_PAUSE_BUCKETS], stopping_hist[HGC_PAUSE_BUCKETS], both_hist[HGC_PAUSE_BUCKETS];
@@ -517,7 +517,8 @@ bool runtime_stray(const struct task *t, uintptr_t word);
 /* ---- who marks: worker.c, assist.c ------------------------------------------------------------------------------- */
 
 
-void worker_init(void);
+/* False: no memory for a worker.  Those that were made serve the next call. */
+bool worker_init(void);
 struct task *worker_pick(struct hart *h, bool idle);
 /* How many workers are dedicated in the cycle that begins, and what share the others have.  World stopped. */
 void worker_prepare(bool stepped);
@@ -689,7 +690,8 @@ void cycle_wait(uint32_t n);
  * says: an allocation waits so. */
 void cycle_collect(enum hgc_mode mode);
 
-void sweep_init(void);
+/* False: no memory for the sweeper. */
+bool sweep_init(void);
 /* Fills freed memory; `clobber` is set.  Nobody finds or takes it now. */
 void sweep_clobber(uintptr_t at, size_t bytes);
 void sweep_begin(void);         /* world stopped */
@@ -724,6 +726,8 @@ void pace_end(uint64_t marked_until);   /* world stopped, live and used are know
 void pace_revise(void);         /* outside the pacer's own lock; any */
 void pace_assisted(uint64_t ns);        /* any */
 uint32_t pace_wait_begin(void); /* task; what it returns goes to pace_wait_end */
+/* Who counts a task as waiting calls this first: where its stack has no room for the wait it ends here, and not when it counts. */
+void gc_need_stack(void);
 void pace_wait_end(uint32_t since);
 /* Shall an allocation of so many bytes fail without a collection of its own?  Any. */
 bool pace_refuses(size_t size);

@@ -123,7 +123,8 @@ struct hgc_config {
 
 /* Starts the collector.  Task (the first one), or before the scheduler runs, once.  Settings among the boot arguments
  * (hgc_settings) win over *config; the console then says which, in one line.  HGC_EINVAL: the arena is too small or a setting
- * is out of its range, the console says which; HGC_EBUSY: called before. */
+ * is out of its range, the console says which; HGC_EBUSY: called before; HGC_ENOMEM: what the arena leaves of the memory is too
+ * little for the collector's tasks, one a hart and one more, of HK_STACK_SIZE each: it may be called again, with less. */
 int hgc_init(const struct hgc_config *config);
 
 /* Takes settings from a text, a line of the console for example, into *c.  They are words `name=value`, separated by blanks or
@@ -320,7 +321,8 @@ struct hgc_runtime {
 #ifndef HGC_RUNTIMES
 #define HGC_RUNTIMES 4
 #endif
-/* Registers one; *r is kept by pointer.  Waits until the mark that runs is over.  HGC_ENOMEM: more than HGC_RUNTIMES.  Task. */
+/* Registers one; *r is kept by pointer.  Waits until the mark that runs is over.  HGC_ENOMEM: more than HGC_RUNTIMES;
+ * HGC_EINVAL: r is NULL.  Task. */
 int hgc_runtime(const struct hgc_runtime *r);
 /* In the stopped modes: lets a task of the program run on until it is where the runtime wants it, which then takes that back.
  * Does nothing in other modes.  In hgc_runtime.quiet and .end, or by the task itself. */
@@ -559,7 +561,8 @@ enum hgc_step_how {
 };
 /* Does what the collector has to do, for as long as `budget` lasts: sweep; begin a cycle if one is due by the heap's trigger or
  * by time; mark; end the mark.  Returns what is left of the budget.  More than 0: there is nothing to do now (the cycle, if
- * one ran, is over and swept, or other harts are at the last of it).  0 or less: there may be more.
+ * one ran, is over and swept, or other harts are at the last of it); 1 if the budget went into the last of it.  0 or less: there
+ * may be more.
  * A call with a budget above 0 does one piece at least, if there is one, so any sequence of calls comes to an end of the
  * cycle.  A piece is not divided, so the budget is overrun by one at most: the grey objects of a block of 4 KiB, 4 KiB of a
  * large object, one with a trace function as a whole; the used part of one task's stack; one range of roots; two blocks' sweep;

@@ -111,10 +111,13 @@ int hgc_init(const struct hgc_config *config)
     free_init();
     for (unsigned i = 0; i < IDS; i++)
         gc.partial[i].head = NO_BLOCK;
-    worker_init();
+    if (!worker_init() || !sweep_init()) {
+        hk_printf("hgc: the pages that the arena has left are too few for the collector's tasks\n");
+        gc.nblocks = 0;
+        return HGC_ENOMEM;
+    }
     worker_roles(gc.cfg.mark_harts, gc.cfg.free_harts);
     task_hooks_set(&hooks);
-    sweep_init();
     pace_init();
     return HGC_OK;
 }

@@ -56,7 +56,7 @@ void *hgc_isr_new(int reserve)
     const struct isr_reserve *r = &gc.isr[reserve];
     struct gc_hart *g = gc_self();
     uint32_t left = ld_rlx(&g->isr_left[reserve]);
-    if (left <= r->count / 2)
+    if (left <= r->count / 2 + 1)       /* with this one it is half empty */
         ask(g);
     if (left == 0) {
         own_add(&g->isr_empty, 1);

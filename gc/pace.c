@@ -144,8 +144,16 @@ void pace_assisted(uint64_t ns)
     amo_add_rlx(&gc.limiter_assist_us, (uint32_t)(ns / 1000));
 }
 
+__attribute__((noinline)) void gc_need_stack(void)
+{
+    volatile unsigned char room[2048];
+    room[0] = 0;
+    (void)room[0];
+}
+
 uint32_t pace_wait_begin(void)
 {
+    gc_need_stack();
     hal_crit_t c = spin_lock_crit(&gc.pace_lock);
     uint32_t since = now_us();
     gc.wait_tasks++;

@@ -13,6 +13,8 @@
 /* Under the lock no cycle begins, so each runtime is told of a cycle's beginning and asked about its end, or neither. */
 int hgc_runtime(const struct hgc_runtime *r)
 {
+    if (!r)
+        return HGC_EINVAL;
     hk_mutex_lock(&gc.start_lock);
     cycle_wait(ld_rlx(&gc.cycle));
     uint32_t n = ld_rlx(&gc.nruntimes);

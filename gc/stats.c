@@ -46,9 +46,9 @@ static uint64_t marking_ns(struct gc_hart *g)
 
 static void fill_cycles(struct hgc_stats *s)
 {
+    s->cycles_forced = ld_rlx(&gc.forced);      /* first: one may end in between, and then it counts as automatic for now */
     s->cycles = ld_rlx(&gc.finished);
-    s->cycles_forced = gc.forced;
-    s->cycles_automatic = s->cycles - s->cycles_forced;
+    s->cycles_automatic = (uint32_t)(s->cycles - s->cycles_forced);
     s->termination_retries = gc.retries;
     s->mark_wall_ns = gc.mark_wall;
     s->unbarriered_retries = gc.plain_retries;

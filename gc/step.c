@@ -124,10 +124,13 @@ int64_t hgc_step(int64_t budget, unsigned how)
     if (!s.counted)
         s.until = hal_time_ns() + (uint64_t)budget * 1000;
     stacks_wait_begin();
-    while (piece(&s) && !is_over(&s)) {
-    }
+    bool found;
+    do
+        found = piece(&s);
+    while (found && !is_over(&s));
     stacks_wait_end();
-    return left(&s);
+    int64_t rest = left(&s);
+    return rest > 0 || (found && (going_on() || cycle_wanted())) ? rest : 1;    /* or who wants one cycle would begin another */
 }
 
 /* Is there something that a step of this task would do? */

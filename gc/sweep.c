@@ -230,10 +230,10 @@ static void sweeper(void *arg)
     }
 }
 
-void sweep_init(void)
+bool sweep_init(void)
 {
     st_rlx(&gc.sweep_next, gc.nblocks);
-    hk_task_create(NULL, &(struct hk_task_config){.name = "sweep", .prio = HK_BACKGROUND, .set_prio = true, .detached = true,
+    return hk_task_create(NULL, &(struct hk_task_config){.name = "sweep", .prio = HK_BACKGROUND, .set_prio = true, .detached = true,
                                            .system = true},
-                   sweeper, NULL);
+                   sweeper, NULL) == HK_OK;
 }

@@ -77,7 +77,7 @@ static void mark_the_rest(void)
     struct block *b;
     while ((b = markq_take()))
         mark_block(b, HGC_BLOCK);
-    gc.stopped_marks++;
+    gc.stopped_marks += gc.plain_failed == ATTEMPTS;
 }
 
 bool unbarriered_end(void)
@@ -89,7 +89,7 @@ bool unbarriered_end(void)
     if (mark_a_little())
         return true;
     gc.plain_looked = false;
-    if (++gc.plain_failed == ATTEMPTS) {
+    if (++gc.plain_failed >= ATTEMPTS) {        /* once more if a runtime goes on marking after that */
         mark_the_rest();
         return true;
     }

@@ -407,13 +407,17 @@ static void worker_main(void *arg)
     }
 }
 
-void worker_init(void)
+bool worker_init(void)
 {
     for (unsigned i = 0; i < hal_hart_count(); i++) {
         char name[20];
         hk_snprintf(name, sizeof(name), "mark/%u", i);
         struct gc_hart *g = gc_of(hal_hart(i));
         g->work_from = i + 1;
-        g->worker = task_create_bound(name, i, worker_main, NULL);
+        if (!g->worker)
+            g->worker = task_create_bound(name, i, worker_main, NULL);
+        if (!g->worker)
+            return false;
     }
+    return true;
 }

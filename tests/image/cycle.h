@@ -10,7 +10,7 @@ static inline void set_cycle(uint32_t n)
 {
     (void)hgc_collect(HGC_WAIT);
     sweep_finish();
-    gc.cycle = gc.finished = gc.ended = gc.sweep_cycle = n;
+    gc.cycle = gc.finished = gc.ended = gc.sweep_cycle = gc.forced = n;
 }
 
 #endif

@@ -8,7 +8,7 @@
  * and check again.  Each cycle is verified.  Then the world is stopped for longer than the timers' period: handlers go on.
  * Last, a reserve runs dry, says so, and recovers.
  */
-#include "gc/hgc.h"
+#include "gc/gc_internal.h"
 #include "kernel/hart.h"
 #include "kernel/world.h"
 #include "tap.h"
@@ -282,6 +282,22 @@ static void runs_dry(void *arg)
     ok(again > 0, "and is refilled");
 }
 
+/* Bound to a hart. */
+static void takes_the_last(void *arg)
+{
+    unsigned had = 0;
+    int one = hgc_isr_reserve(HGC_LEAF, 16, 1);
+    (void)arg;
+    for (unsigned i = 0; i < 5 && had == i; i++) {
+        for (unsigned k = 0; k < 4000 && !ld_rlx(&gc_self()->isr_left[one]); k++)
+            hk_sleep(2000000);
+        hal_crit_t c = hal_crit_enter();
+        had += ld_rlx(&gc_self()->isr_left[one]) && hgc_isr_new(one);
+        hal_crit_exit(c);
+    }
+    is(had, 5, "a reserve of one cell is filled as soon as that is taken");
+}
+
 static void refusals(void)
 {
     is(hgc_isr_reserve(HGC_KINDS, 16, 1), HGC_EINVAL, "no such kind");
@@ -324,6 +340,8 @@ int app_main(void)
     judge();
     struct task *t;
     if (ok(hk_task_create(&t, &(struct hk_task_config){.hart_plus_1 = 1}, runs_dry, NULL) == HK_OK, "a task for one hart"))
+        hk_task_join(t, NULL);
+    if (ok(hk_task_create(&t, &(struct hk_task_config){.hart_plus_1 = 1}, takes_the_last, NULL) == HK_OK, "and another"))
         hk_task_join(t, NULL);
     return tap_end();
 }

@@ -115,6 +115,28 @@ static void ends(void)
     ok(marking > 50, "with a small budget it marks a piece a call");
 }
 
+/* As hgc.h has it.  A budget that is used up by a cycle's last piece must not make the next call begin another one: with these that
+ * happens in each cycle, or every few. */
+static void whole_cycles(void)
+{
+    static const int64_t budgets[] = {1, 220, 230, 440, 5000};
+    enum { N = sizeof(budgets) / sizeof(budgets[0]), TIMES = 4, CALLS = 100000 };
+    unsigned most = 0, wrong = 0;
+    void *volatile large = hgc_alloc(HGC_LEAF, 5 * HGC_BLOCK);
+    for (unsigned i = 0; i < 2 * N * TIMES; i++) {
+        unsigned n = cycles(), calls = 0;
+        while (hgc_step(budgets[i % N], HGC_STEP_CYCLE | (i / N % 2 ? HGC_STEP_US : HGC_STEP_INSTRUCTIONS)) <= 0 && calls < CALLS)
+            calls++;
+        steps(BIG, HGC_STEP_INSTRUCTIONS);
+        wrong += cycles() != n + 1;
+        most = calls > most ? calls : most;
+    }
+    hk_printf("# at most %u steps\n", most);
+    is(wrong, 0, "steps that want a cycle, until one says that there is no more, do one cycle");
+    ok(most < CALLS, "and come to an end");
+    ok(large != NULL, "with a large object");
+}
+
 static void not_due(void)
 {
     unsigned n = cycles();
@@ -290,6 +312,7 @@ int app_main(void)
     is(hgc_init(&config) | hgc_kind(NODE, &node) | hgc_root_add(list, sizeof(list)), HGC_OK, "the heap starts");
     nothing_by_itself();
     steps_alone();
+    whole_cycles();
     not_due();
     ends();
     budgets();

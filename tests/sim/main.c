@@ -68,7 +68,7 @@ static void balance(void)
     if (s.alloc_bytes - s.free_bytes != s.heap_used || s.heap_used < s.heap_live)
         sim_fail("%u bytes allocated less %u freed, but %u in use and %u live", (unsigned)s.alloc_bytes,
                  (unsigned)s.free_bytes, (unsigned)s.heap_used, (unsigned)s.heap_live);
-    if (s.cycles != s.cycles_automatic + s.cycles_forced)
+    if ((uint32_t)s.cycles != (uint32_t)(s.cycles_automatic + s.cycles_forced))     /* each of them wraps */
         sim_fail("%u cycles are not %u automatic and %u forced", (unsigned)s.cycles, (unsigned)s.cycles_automatic,
                  (unsigned)s.cycles_forced);
 }
@@ -104,7 +104,7 @@ int app_main(void)
 void workload_cycle_wraps(unsigned first)
 {
     if (sim_choose(2))
-        gc.cycle = gc.finished = gc.ended = gc.sweep_cycle = UINT32_MAX - 1 - sim_choose(first);
+        gc.cycle = gc.finished = gc.ended = gc.sweep_cycle = gc.forced = UINT32_MAX - 1 - sim_choose(first);
 }
 
 /* One hart at least marks if it likes. */
