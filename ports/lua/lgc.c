@@ -16,16 +16,21 @@
 
 enum {
     STEP = 32 * 1024,           /* bytes between two steps */
-    FINALIZERS = 10,            /* in a step */
+    FINALIZERS = 10,            /* in a step, and of those that are due one in so many: never more than some steps' worth waits */
+    DUE = 8,
     SLICE = 200000,             /* instructions of collectgarbage("step", 0) */
     PER_KIB = 25000,            /* and for each KiB that a step is told was allocated */
 };
 
 /* ---- what the owner does ----------------------------------------------------------------------------------------- */
 
+/* Lua's own luaS_clearcache takes out what is white, and asks us: nothing is. */
 static void forget(struct lgc_state *u)
 {
-    luaS_clearcache(&u->lg.g);
+    global_State *g = &u->lg.g;
+    for (int i = 0; i < STRCACHE_N; i++)
+        for (int j = 0; j < STRCACHE_M; j++)
+            g->strcache[i][j] = g->memerrmsg;
     for (int i = 0; i < FRESH; i++)
         u->fresh[i] = NULL;
 }
@@ -82,6 +87,8 @@ static void explicit_step(lua_State *L)
         if (hgc_step(budget, HGC_STEP_INSTRUCTIONS | HGC_STEP_CYCLE) > 0)
             hgc_wait_mark();            /* others are at the last of it */
         lgc_go_on(u);
+        if (ld_rlx(&u->park) && lgc_on())
+            lgc_park(u);
     }
     u->steps = hgc_marking();
     g->gcstate = u->steps ? GCSpropagate : GCSpause;
@@ -111,7 +118,7 @@ void luaC_step(lua_State *L)
     if (!hgc_marking())
         count(u, hgc_cycle());
     set_debt(g);
-    lgc_finalize(L, FINALIZERS);
+    lgc_finalize(L, asked && g->gcstate == GCSpause ? INT_MAX : FINALIZERS + u->due.n / DUE);
 }
 
 void luaC_fullgc(lua_State *L, int emergency)
@@ -143,30 +150,45 @@ void luaC_fullgc(lua_State *L, int emergency)
         lgc_finalize(L, INT_MAX);
 }
 
+/* Lua's generations begin with a whole collection. */
 void luaC_changemode(lua_State *L, int mode)
 {
+    if (mode == KGC_GEN && G(L)->gckind != KGC_GEN)
+        luaC_fullgc(L, 0);
     G(L)->gckind = cast_byte(mode);
 }
 
 /* ---- lists of objects -------------------------------------------------------------------------------------------- */
 
+/* A stop takes objects out of a list, or appends some: then its length is another, and it is copied anew. */
+static hgc_store_t copy_list(struct lgc_list *to, const struct lgc_list *from)
+{
+    for (;;) {
+        int n = ld_rlx(&from->n);
+        for (int i = 0; i < n; i++)
+            lgc_list_put(to, i, *lgc_list_place(from, i));
+        hgc_store_t s = hgc_store_begin();
+        if (ld_rlx(&from->n) == n)
+            return s;
+        hgc_store_end(s);
+    }
+}
+
 bool lgc_list_room(lua_State *L, struct lgc_list *l, int n, enum lgc_kind kind)
 {
     if (n <= l->room)
         return true;
-    int room = l->room ? 2 * l->room : 32;
-    while (room < n)
-        room *= 2;
-    GCObject **at = lgc_revec(L, NULL, 0, (size_t)room * sizeof *at, kind);
-    if (!at)
+    struct lgc_list more = {.room = l->room ? 2 * l->room : 32};
+    while (more.room < n)
+        more.room *= 2;
+    more.at = lgc_revec(L, NULL, 0, (size_t)more.room * sizeof *more.at, kind);
+    if (!more.at)
         return false;
-    hgc_store_t s = hgc_store_begin();
-    for (int i = 0; i < l->n; i++)
-        lgc_list_put(&(struct lgc_list){.at = at}, i, l->at[i]);
+    hgc_store_t s = copy_list(&more, l);
     hgc_shade(l->at);
-    hgc_shade(at);
-    l->at = at;
-    l->room = room;
+    hgc_shade(more.at);
+    more.n = l->n;
+    *l = more;
     hgc_store_end(s);
     return true;
 }
@@ -206,12 +228,12 @@ static GCObject *next_due(struct lgc_state *u)
 {
     hgc_store_t s = hgc_store_begin();
     GCObject *o = NULL;
-    if (u->due_at < u->due.n) {
-        o = u->due.at[u->due_at];
+    if (u->due.n > 0) {
+        o = *lgc_list_place(&u->due, 0);
         hgc_shade(o);
-        lgc_list_put(&u->due, u->due_at++, NULL);
-        if (u->due_at == u->due.n)
-            u->due_at = u->due.n = 0;
+        lgc_list_put(&u->due, 0, NULL);
+        u->due.first = (u->due.first + 1) & (u->due.room - 1);
+        u->due.n--;
     }
     hgc_store_end(s);
     return o;
@@ -252,6 +274,6 @@ void lgc_finalize(lua_State *L, int max)
 {
     GCObject *o;
     struct lgc_state *u = U(L);
-    while (max-- > 0 && u->due_at < u->due.n && (o = next_due(u)) != NULL)
+    while (max-- > 0 && u->due.n > 0 && (o = next_due(u)) != NULL)
         finalize(L, o);
 }

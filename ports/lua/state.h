@@ -24,13 +24,15 @@ struct lg { struct lx l; global_State g; };
 /* A coroutine's cell. */
 struct lgc_thread { struct hgc_stacks stacks; struct lx lx; };
 
-/* A growing vector of objects. */
-struct lgc_list { GCObject **at; int n, room; };
+/* A growing vector of objects.  Behind its last place comes place 0: `room` is a power of two, or 0. */
+struct lgc_list { GCObject **at; int first, n, room; };
+
+static inline GCObject **lgc_list_place(const struct lgc_list *l, int i) { return &l->at[(l->first + i) & (l->room - 1)]; }
 
 /* A marker may be reading the list. */
 HAL_NO_SANITIZE static inline void lgc_list_put(const struct lgc_list *l, int i, GCObject *o)
 {
-    *(GCObject *volatile *)&l->at[i] = o;
+    *(GCObject *volatile *)lgc_list_place(l, i) = o;
 }
 
 enum { FRESH = 4 };
@@ -66,8 +68,7 @@ struct lgc_state {
     unsigned fresh_at;
     struct lgc_list fixed;      /* owner: never collected */
     struct lgc_list fin, due;   /* objects with finalizers, in the order in which they got them; those to be called.  Owner, in
-                                   critical sections, and who ends a mark, in the stop */
-    int due_at;
+                                   critical sections, and who ends a mark, in the stop.  Only the latter's `first` moves */
     lua_State *current;         /* owner: the coroutine that it entered last; a reference */
     lua_State **touched;        /* owner: those that it used since the state was taken; see lgc_enter.  Of `alloc` */
     int ntouched, touched_room;

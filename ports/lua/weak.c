@@ -292,13 +292,13 @@ static bool separate(struct lgc_state *u)
     int kept = 0, before = u->due.n;
     for (int i = u->fin.n - 1; i >= 0; i--)
         if (!hgc_marked(u->fin.at[i]))
-            u->due.at[u->due.n++] = u->fin.at[i];
+            lgc_list_put(&u->due, u->due.n++, u->fin.at[i]);
     for (int i = 0; i < u->fin.n; i++)
         if (hgc_marked(u->fin.at[i]))
             u->fin.at[kept++] = u->fin.at[i];
     u->fin.n = kept;
     for (int i = before; i < u->due.n; i++)
-        hgc_shade(u->due.at[i]);
+        hgc_shade(*lgc_list_place(&u->due, i));
     return u->due.n > before;
 }
 
@@ -369,6 +369,15 @@ static enum hgc_quiet quiet(void)
     return answer;
 }
 
+/* Some weak tables are cleared, others not yet, and finalizers are due: who comes to Lua between the stops waits for the mark's end. */
+static void keep_out(struct lgc_state *u)
+{
+    if (ld_rlx(&u->weak) && !u->keeps_all) {
+        st_rlx(&u->park, 1);
+        tell_owner(u, runs);
+    }
+}
+
 /* True: it has to be tried again. */
 static bool end_state(struct lgc_state *u)
 {
@@ -392,6 +401,8 @@ static enum hgc_quiet end(void)
             clear(u, false);
             more |= separate(u);
         }
+    for (struct lgc_state *u = hgc_get(lgc_states.first); more && u; u = hgc_get(u->next))
+        keep_out(u);
     if (more)
         return HGC_QUIET_MORE;
     for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next)) {

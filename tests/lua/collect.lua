@@ -44,6 +44,23 @@ for _, mode in ipairs { "generational", "incremental" } do
   cg() cg()
   print(mode, cg("count") < before + 100)
 end
+-- generations begin with a whole collection, finalizers and all
+cg("incremental")
+local weak = setmetatable({ {} }, { __mode = "v" })
+setmetatable({}, { __gc = function() print("finalized") end })
+cg("generational")
+print(weak[1])
+-- texts that were compiled, and are nobody's any longer
+do
+  local pad, texts = ("x"):rep(1 << 16), {}
+  cg() cg()
+  local before = cg("count")
+  for i = 1, 100 do texts[i] = "--" .. i .. pad end
+  for i = 1, 100 do load(texts[i]) end
+  texts = nil
+  cg() cg()
+  print(cg("count") < before + 1500)
+end
 -- what is collected from inside: a coroutine, a finalizer, a metamethod, a message handler
 print(coroutine.wrap(function() cg() return cg("count") > 0 end)(), xpcall(error, function() cg() return
     "handled" end))

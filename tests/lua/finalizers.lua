@@ -98,6 +98,35 @@ for i = 1, 5000 do chain = gc(function() n = n + 1 end, { chain }) end
 chain = nil
 collectgarbage()
 print(n)
+-- they keep up with a program that makes nothing but what has one, and does not collect itself
+local n = 0
+local counts = { __gc = function() n = n + 1 end }
+local made = 0
+repeat
+  setmetatable({}, counts)
+  made = made + 1
+until n >= 100000 or made == 2000000
+print(n >= 100000)
+-- a cycle in steps has called them when it says that it is over
+collectgarbage("incremental") collectgarbage()
+n = 0
+for i = 1, 1000 do setmetatable({}, counts) end
+repeat until collectgarbage("step", 1000)
+repeat until collectgarbage("step", 1000)
+print(n)
+-- what leads to it is in no weak table when one is called in the middle of a cycle
+do
+  local keys, values, called = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "v" }), false
+  local function make()
+    local big = {}
+    for i = 1, 20000 do big[i] = { i } end
+    local key = { gc(function() called = true end, { big = big }) }
+    keys[key], values[1] = true, key
+  end
+  make()
+  repeat collectgarbage("step", 0) until called
+  print(next(keys), values[1])
+end
 -- files of the C library
 local before = io.open("tests/lua/data/lines.txt") before = nil collectgarbage()
 -- and those that are left when the state ends, newest first
