@@ -557,7 +557,8 @@ enum hgc_step_how {
     HGC_STEP_US = 0,            /* the budget is microseconds, of the machine's timer */
     HGC_STEP_INSTRUCTIONS = 1,  /* it is instructions, by an estimate; see below */
     HGC_STEP_CYCLE = 2,         /* begins a cycle even if none is due, unless one is going on, its sweep included.  So
-                                   `while (hgc_step(n, HGC_STEP_CYCLE) <= 0);` does a whole one, or the rest of one */
+                                   `while (hgc_step(n, HGC_STEP_CYCLE) <= 0);` does a whole one, or the rest of one; and one
+                                   more if other harts do the last of it between two calls */
 };
 /* Does what the collector has to do, for as long as `budget` lasts: sweep; begin a cycle if one is due by the heap's trigger or
  * by time; mark; end the mark.  Returns what is left of the budget.  More than 0: there is nothing to do now (the cycle, if

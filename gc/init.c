@@ -93,6 +93,11 @@ int hgc_init(const struct hgc_config *config)
     if (!config || !config->base || config->size < HGC_ARENA_MIN || config->size > UINTPTR_MAX - 64 - (uintptr_t)config->base
         || config->size >> HGC_BLOCK_SHIFT >= NO_BLOCK || !settle(config) || !lay_out(&gc.cfg))
         return HGC_EINVAL;
+    if (!worker_init() || !sweep_init()) {
+        hk_printf("hgc: the pages that the arena has left are too few for the collector's tasks\n");
+        gc.nblocks = 0;                 /* nothing can be allocated yet */
+        return HGC_ENOMEM;
+    }
     if (!gc.cfg.percent)
         gc.cfg.percent = PACE_PERCENT;
     if (!gc.cfg.min_trigger)
@@ -111,11 +116,6 @@ int hgc_init(const struct hgc_config *config)
     free_init();
     for (unsigned i = 0; i < IDS; i++)
         gc.partial[i].head = NO_BLOCK;
-    if (!worker_init() || !sweep_init()) {
-        hk_printf("hgc: the pages that the arena has left are too few for the collector's tasks\n");
-        gc.nblocks = 0;
-        return HGC_ENOMEM;
-    }
     worker_roles(gc.cfg.mark_harts, gc.cfg.free_harts);
     task_hooks_set(&hooks);
     pace_init();

@@ -374,7 +374,7 @@ static void keep_out(struct lgc_state *u)
 {
     if (ld_rlx(&u->weak) && !u->keeps_all) {
         st_rlx(&u->park, 1);
-        tell_owner(u, runs);
+        tell_owner(u, hgc_stacks_look_again);
     }
 }
 

@@ -25,6 +25,7 @@ int app_main(void)
     ok(n > 0 && n < REST, "no memory is left");
     is(hgc_init(&config), HGC_ENOMEM, "then there are no mark workers, and no collector");
     is(hgc_init(&config), HGC_ENOMEM, "nor later");
+    ok(!hgc_alloc(HGC_LEAF, 64), "and nothing to allocate from");
     while (n-- > 0)
         hk_mem_free(rest[n].at, rest[n].size);
     is(hgc_init(&config), HGC_OK, "with memory there is");
