@@ -52,7 +52,7 @@ H := $(O)/host$(addprefix -,$(FAULT))
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out help clean distclean,$(goals))
 
-ifneq ($(filter run run-% test test-% debug lua hostile hostile-host bench-lua,$(goals)),)
+ifneq ($(filter run run-% test test-% debug lua hostile hostile-host bench-lua stops pace sim mutants images plugin size,$(goals)),)
 ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
 $(shell tools/setup >&2)
 ifneq ($(.SHELLSTATUS),0)
@@ -379,7 +379,7 @@ test: images $(lua_test_images) $(lua_host_programs) $(host_units) $(host_run) $
 	    SIM='$(S)/sim' FUZZ='$(fuzz_programs)' FUZZ_SECONDS='$(FUZZ_SECONDS)' PLUGIN='$(plugin)' O='$(O)' \
 	    JOBS='$(JOBS)' START='$(start)' tools/test
 
-## the part of the tests that needs no QEMU
+## the part of the tests that needs no machine under QEMU
 test-host: $(host_units) $(host_run) $(lua_host_programs)
 	$(Q)UNITS='$(host_units)' HOST_IMAGES='$(host_run)' LUA_HOST='$(H)' O='$(O)' JOBS='$(JOBS)' START='$(start)' tools/test
 

@@ -65,7 +65,7 @@ extern "C" {
 enum hgc_error {
     HGC_OK = 0,
     HGC_EINVAL = -1,    /* an argument is out of its range; nothing was done */
-    HGC_ENOMEM = -2,    /* the table for it is full (kinds, roots, pools, pins), the arena is too small, or no memory is left */
+    HGC_ENOMEM = -2,    /* the table for it is full (roots, pools, pins, runtimes), or no memory is left */
     HGC_EBUSY = -3,     /* done already: hgc_init twice, a kind registered twice, a second finalizer */
     HGC_ETIMEOUT = -4,  /* the time passed first */
     HGC_ECLOSED = -5,   /* the channel is closed */
@@ -122,9 +122,10 @@ struct hgc_config {
 #define HGC_CLOBBER ((uintptr_t)0xc10bbe12c10bbe13u)
 
 /* Starts the collector.  Task (the first one), or before the scheduler runs, once.  Settings among the boot arguments
- * (hgc_settings) win over *config; the console then says which, in one line.  HGC_EINVAL: the arena is too small or a setting
- * is out of its range, the console says which; HGC_EBUSY: called before; HGC_ENOMEM: what the arena leaves of the memory is too
- * little for the collector's tasks, one a hart and one more, of HK_STACK_SIZE each: it may be called again, with less. */
+ * (hgc_settings) win over *config; the console then says which, in one line.  HGC_EINVAL: there is no arena, or too small a one,
+ * of which nothing is printed; or a setting is out of its range, the console says which; HGC_EBUSY: called before; HGC_ENOMEM: what
+ * the arena leaves of the memory is too little for the collector's tasks, one a hart and one more, of HK_STACK_SIZE each: it may
+ * be called again, with less. */
 int hgc_init(const struct hgc_config *config);
 
 /* Takes settings from a text, a line of the console for example, into *c.  They are words `name=value`, separated by blanks or
@@ -188,7 +189,8 @@ int hgc_kind(unsigned kind, const struct hgc_kind *k);
 
 /* ---- references -------------------------------------------------------------------------------------------------- */
 
-/* A field (or global) that holds a reference to T.  The const member is what makes assignments not compile. */
+/* A field (or global) that holds a reference to T.  The const member is what makes assignments not compile.  In C++
+ * a global needs an initializer: static hgc_ref(T) g = {}; */
 #define hgc_ref(T) struct { T *const hgc_p; T *hgc_t[0]; }
 
 extern uint32_t hgc_phase;      /* the one global phase word: 0 between cycles; written only while the world is stopped */

@@ -152,7 +152,7 @@ const char *hgc_strerror(int error)
     switch (error) {
     case HGC_OK:       return "no error";
     case HGC_EINVAL:   return "an argument is out of its range";
-    case HGC_ENOMEM:   return "the table is full or the arena too small";
+    case HGC_ENOMEM:   return "a table is full, or no memory is left";
     case HGC_EBUSY:    return "done already";
     case HGC_ETIMEOUT: return "the time passed first";
     case HGC_ECLOSED:  return "the channel is closed";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One hart, the P of the design: who runs on it, its run queue, its timers, and room for the collector's part. */
+/* One hart, a P as Go has them: who runs on it, its run queue, its timers, and room for the collector's part. */
 #ifndef KERNEL_HART_H
 #define KERNEL_HART_H
 

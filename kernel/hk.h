@@ -85,7 +85,8 @@ struct hk_mutex {
     bool inconsistent;          /* the last owner died holding it; the next one is told once */
 };
 /* All-zero is an unlocked mutex. */
-/* Task.  0; HK_EOWNERDEAD: locked, see above; HK_EDEADLK: the caller holds it, or waiting would close a circle. */
+/* Task.  0; HK_EOWNERDEAD: locked, see above; HK_EDEADLK: the caller holds it, or waiting would close a circle; HK_ETIMEOUT: not within
+ * timeout_ns from now; HK_EAGAIN: hk_mutex_try, or a timeout of 0, found it locked. */
 int hk_mutex_lock(struct hk_mutex *m);
 int hk_mutex_lock_until(struct hk_mutex *m, uint64_t timeout_ns);
 int hk_mutex_try(struct hk_mutex *m);
@@ -121,7 +122,8 @@ void hk_chan_close(struct hk_chan *c);                      /* any */
 /* ---- timers ----------------------------------------------------------------------------------------------------- */
 
 /* fn(arg) runs once in a handler at or after `when`.  The timer is the caller's memory and must stay until it ran or was
- * cancelled. */
+ * cancelled.  All-zero is one that was not started; to start one that is queued is a panic: it is cancelled first.  fn uses no
+ * floating point. */
 struct hk_timer {
     struct hk_timer *next;
     uint64_t when;
