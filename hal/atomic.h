@@ -40,7 +40,9 @@
 #define hal_dependent(x)      (x)
 #endif
 
+#ifndef hal_probe
 #define hal_probe(p) ((void)amo_or_rlx((p), 0))
+#endif
 
 /* For words that one hart at a time owns and others may look at: an ordinary access that is not torn. */
 #define own_add(p, v) st_rlx((p), ld_rlx(p) + (v))

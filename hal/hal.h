@@ -105,7 +105,7 @@ void hal_timer_set(uint64_t ns);
  * "handler"; it may not wait, allocate, or store a reference into the heap. */
 typedef void hal_irq_fn(void *arg);
 enum { HAL_OK = 0, HAL_EIRQ = -1 /* no such line, no handler, or it has one already */ };
-/* Routes line `irq` to hart `hart` with priority `prio` (1 lowest).  Task, or start().
+/* Routes line `irq` to hart `hart` with priority `prio` (1 lowest).  Task.
  * [L-irq-entry.route, L-irq-entry.claim] */
 int hal_irq_register(unsigned irq, unsigned hart, unsigned prio, hal_irq_fn *fn, void *arg);
 /* When it returns, no handler of the line runs.  [L-irq-gone.inside, L-irq-gone.silent]

@@ -62,6 +62,7 @@ void hal_switch_trap(struct hal_ctx *from, struct hal_ctx *to, uint32_t *busy)
     if (!hal_in_trap() || me->ctx != from)
         hal_die("hal_switch_trap from a context that was not interrupted");
     me->ctx = to;
+    me->switched = 1;
     release(busy);
 }
 

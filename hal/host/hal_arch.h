@@ -54,6 +54,7 @@ struct hal_hart {
     uint32_t arriving;          /* owner, its signal handler too: the next signal goes on in `ctx` */
     uint32_t restarts;          /* atomic: owner writes, others peek */
     uint32_t polls;             /* owner: counts hal_poll */
+    uint32_t switched;          /* owner, in a signal handler: contexts were switched since it began */
     uint64_t deadline;          /* owner, its signal handler too: see timer.c */
     uint64_t armed;             /* the same: what the timer of the operating system is set to */
     void *timer;                /* constant: timer_t */

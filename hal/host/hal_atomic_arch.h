@@ -92,6 +92,9 @@ void hal_poll(void);
 #define amo_and_rel(p, v)  HAL_AMO_REL_(__atomic_fetch_and, p, v)
 #define amo_and_ar(p, v)   HAL_AMO_AR_(__atomic_fetch_and, p, v)
 
+/* A compiler makes a load of one that changes nothing, but not if it is volatile. */
+#define hal_probe(p) ((void)__atomic_fetch_or((volatile __typeof__(*(p)) *)(p), 0, __ATOMIC_RELAXED))
+
 #define HAL_CAS_(order, settle, p, old, new_)                                                                         \
     ({                                                                                                                \
         HAL_ATOMIC_SIZE_(p);                                                                                          \

@@ -105,7 +105,8 @@ bool hal_in_trap(void)
 
 /* ---- by signal -------------------------------------------------------------------------------------------------- */
 
-/* The end of a signal handler: goes on in me->ctx.  `frame_of` is the context whose registers the frame holds. */
+/* The end of a signal handler: goes on in me->ctx.  `frame_of` is the context whose registers the frame holds, unless it was left: it
+ * may have gone on elsewhere since, and come back. */
 static void leave(struct hal_hart *me, void *frame, const struct hal_ctx *frame_of)
 {
     if (me->ctx->full && ld_rlx(me->pending))
@@ -116,7 +117,7 @@ static void leave(struct hal_hart *me, void *frame, const struct hal_ctx *frame_
         return;
     }
     errno = to->error;
-    if (to == frame_of) {
+    if (to == frame_of && !me->switched) {
         hal_frame_set_pc(frame, to->reg[HAL_REG_PC]);
     } else {
         hal_san_enter(to);
@@ -144,6 +145,7 @@ static void on_interrupt(int sig, siginfo_t *info, void *frame)
         hal_frame_save(ctx, frame);
         ctx->error = error;
         hal_restart_fix(me, &ctx->reg[HAL_REG_PC]);     /* before anything looks at it */
+        me->switched = 0;
         trap(me);
         leave(me, frame, ctx);
         return;
