@@ -120,11 +120,11 @@ static void ends(void)
 static void whole_cycles(void)
 {
     static const int64_t budgets[] = {1, 220, 230, 440, 5000};
-    enum { N = sizeof(budgets) / sizeof(budgets[0]), TIMES = 4, CALLS = 100000 };
+    enum { N = sizeof(budgets) / sizeof(budgets[0]), TIMES = 4, CALLS = 3000 };
     unsigned most = 0, wrong = 0;
     void *volatile large = hgc_alloc(HGC_LEAF, 5 * HGC_BLOCK);
     busy();                             /* nobody else ends a cycle between two calls */
-    for (unsigned i = 0; i < 2 * N * TIMES; i++) {
+    for (unsigned i = 0; i < 2 * N * TIMES && !wrong; i++) {
         unsigned n = cycles(), calls = 0;
         while (hgc_step(budgets[i % N], HGC_STEP_CYCLE | (i / N % 2 ? HGC_STEP_US : HGC_STEP_INSTRUCTIONS)) <= 0 && calls < CALLS)
             calls++;
