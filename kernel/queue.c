@@ -181,8 +181,9 @@ bool queue_above(struct hart *h, unsigned prio)
 static unsigned cost(struct hart *h, struct task *t)
 {
     unsigned ahead = 0, prio = ld_rlx(&t->prio), running = ld_rlx(&h->running_prio);
-    for (unsigned p = prio; p < HK_PRIOS; p++)
-        ahead += ld_rlx(&h->queued_at[p]);
+    if (ld_rlx(&h->queued) > 0)
+        for (unsigned p = prio; p < HK_PRIOS; p++)
+            ahead += ld_rlx(&h->queued_at[p]);
     return running == 0 ? ahead : running <= prio ? 1 + ahead : 2 + ahead;
 }
 
