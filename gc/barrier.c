@@ -58,7 +58,7 @@ void barrier_shade(const uintptr_t *slot, uintptr_t was, uintptr_t is)
     shade(is, both);
 }
 
-/* Of a piece: the first and the last word, which what leads nowhere cannot lie between. */
+/* Where the piece from `from` on ends.  Its first and its last word are probed: what leads nowhere does not lie between them. */
 static size_t piece_end(size_t from, size_t n)
 {
     return n - from > BARRIER_PIECE ? from + BARRIER_PIECE : n;

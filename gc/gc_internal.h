@@ -726,9 +726,9 @@ void pace_end(uint64_t marked_until);   /* world stopped, live and used are know
 void pace_revise(void);         /* outside the pacer's own lock; any */
 void pace_assisted(uint64_t ns);        /* any */
 uint32_t pace_wait_begin(void); /* task; what it returns goes to pace_wait_end */
+void pace_wait_end(uint32_t since);
 /* Who counts a task as waiting calls this first: where its stack has no room for the wait it ends here, and not when it counts. */
 void gc_need_stack(void);
-void pace_wait_end(uint32_t since);
 /* Shall an allocation of so many bytes fail without a collection of its own?  Any. */
 bool pace_refuses(size_t size);
 /* Has anybody allocated since the last mark began?  What is in use beside that it found live.  Any. */
