@@ -4,6 +4,8 @@
  * blocks, so who owes finds nothing to mark, waits, and is paid, or let go by the end of the mark.  Some tasks only compute, so
  * that workers have to be chosen; others sleep, so that there are idle ones, or have a higher priority.
  *
+ * Or a task holds each mark open when nothing is left to mark: then who allocates waits before the heap has outgrown its goal.
+ *
  * The collector asserts what holds as each mark ends (assist_check; all seats of workers given back).  Here: no allocation
  * fails, every task gets to its end, and a task that waits in vain is one that does not.
  */
@@ -11,7 +13,8 @@
 #include "sim.h"
 #include "workload.h"
 
-enum { NODE = HGC_KIND_FIRST, CHAINS_MAX = 3, TASKS_MAX = 10, COMPUTERS = 4, ARENA = 160 * 1024, TIGHT = 64 * 1024 };
+enum { NODE = HGC_KIND_FIRST, CHAINS_MAX = 3, TASKS_MAX = 10, COMPUTERS = 4, ARENA = 160 * 1024, TIGHT = 64 * 1024,
+       GROWTH = 1500 };
 
 struct node { hgc_ref(struct node) next; hgc_ref(void) payload; };
 
@@ -77,19 +80,72 @@ static void limit(void)
     st_rlx(&gc.limiting, 1);
 }
 
-int assists(void)
+/* ---- a mark that is held open ------------------------------------------------------------------------------------ */
+
+/* In the drain, as who has all that is left to mark, until the other one waits, or is over. */
+static void holds(void *arg)
+{
+    struct task *grows = arg;
+    while (!ld_acq(&over)) {
+        drain_enter();
+        while (gc_is_on() && !task_waits_for(grows) && !ld_acq(&over))
+            ;
+        drain_leave();
+        worker_call_if_quiet();
+        hk_yield();
+    }
+}
+
+static void grows(void *arg)
+{
+    (void)arg;
+    uint32_t limited = 0;               /* the last cycle in which nobody had to assist */
+    for (unsigned n = GROWTH; n > 0; n--) {
+        (void)make(64);
+        uintptr_t goal = ld_rlx(&gc.goal), used = ld_rlx(&gc.used);
+        if (pace_limiting())
+            limited = hgc_cycle();
+        if (gc_is_on() && used > 2 * goal && limited != hgc_cycle())
+            sim_fail("a mark runs, %u bytes are in use, and the goal is %u", (unsigned)used, (unsigned)goal);
+    }
+    st_rel(&over, 1);
+}
+
+static void held_open(void)
+{
+    struct task *t[2];
+    if (hk_task_create(&t[0], NULL, grows, NULL) != HK_OK || hk_task_create(&t[1], NULL, holds, t[0]) != HK_OK)
+        sim_fail("no memory for a task");
+    hk_task_join(t[1], NULL);
+    hk_task_join(t[0], NULL);
+}
+
+/* ------------------------------------------------------------------------------------------------------------------ */
+
+static void start(size_t size)
 {
     static const uint32_t map[1] = {3};
     static const struct hgc_kind node = {.name = "node", .words = 2, .map = map};
-    struct task *t[TASKS_MAX], *other[COMPUTERS];
-    unsigned n = 1 + sim_choose(TASKS_MAX), chains = 1 + sim_choose(CHAINS_MAX), others = sim_choose(3) ? sim_choose(3) : COMPUTERS;
-    tight = sim_choose(4) == 0;
-    size_t size = tight ? TIGHT : ARENA;
     struct hgc_config config = {.base = hk_mem_alloc(size), .size = size, .period_ns = HGC_PERIOD_OFF,
                                 .verify = sim_choose(4) == 0, .percent = sim_choose(2) ? 20 + 40 * sim_choose(3) : 1,
                                 .min_trigger = 8192};
     if (hgc_init(&config) | hgc_kind(NODE, &node) | hgc_root_add(chain, sizeof chain))
         sim_fail("the heap does not start");
+}
+
+int assists(void)
+{
+    struct task *t[TASKS_MAX], *other[COMPUTERS];
+    unsigned n = 1 + sim_choose(TASKS_MAX), chains = 1 + sim_choose(CHAINS_MAX), others = sim_choose(3) ? sim_choose(3) : COMPUTERS;
+    if (hk_harts() > 1 && sim_choose(8) == 0) {
+        tight = true;                   /* no leaves: so what workers have in the pool is less than a goal */
+        start(ARENA);
+        build(chains, 80);
+        held_open();
+        return 0;
+    }
+    tight = sim_choose(4) == 0;
+    start(tight ? TIGHT : ARENA);
     build(chains, tight ? 150 : 40 + sim_choose(120));
     if (tight && sim_choose(2))
         limit();

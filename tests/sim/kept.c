@@ -9,7 +9,7 @@
 #include "sim.h"
 #include "workload.h"
 
-enum { NODE = HGC_KIND_FIRST, NODES = 4, WEAK = 4, TURNS = 3000, KEEPS_FREE = 3, JOBS = 5 };
+enum { NODE = HGC_KIND_FIRST, NODES = 4, WEAK = 4, TURNS = 3000, KEEPS_FREE = 4, JOBS = 6 };
 
 struct node { hgc_ref(struct node) to[WEAK]; };
 
@@ -118,17 +118,43 @@ static void touches(void *arg)
     compute();
 }
 
-/* Is at the mark when all others have left it and sleep, and does nothing but leave: in a collection that stops tasks it would be kept
- * off its hart right then. */
-static void leaves_last(void *arg)
+/* Is at the mark when all others have left it and sleep, and leaves. */
+static void leave_last(void)
 {
-    (void)arg;
     until_scanned();
     drain_enter();
     for (unsigned k = 400; k > 0 && !sim_alone(); k--)
         turn();
     drain_leave();
+}
+
+/* Does nothing but leave: in a collection that stops tasks it would be kept off its hart right then. */
+static void leaves_last(void *arg)
+{
+    (void)arg;
+    leave_last();
     compute();
+}
+
+/* The first from `hart` on that is kept free, or is not. */
+static unsigned hart_from(unsigned hart, bool kept_free)
+{
+    unsigned n = hk_harts();
+    while (!ld_rlx(&hal_hart(hart % n)->kept_free) == kept_free)
+        hart++;
+    return hart % n;
+}
+
+/* Leaves, and the hart that is called to end the mark is kept free before it comes to that. */
+static void leaves_and_keeps_free(void *arg)
+{
+    (void)arg;
+    leave_last();
+    unsigned called = hart_from(hk_hart(), false);
+    bool was_kept = hgc_hart_role(called, HGC_ROLE_FREE) == HGC_ROLE_NORMAL;
+    compute();
+    if (was_kept)
+        hgc_hart_role(called, HGC_ROLE_NORMAL);
 }
 
 static bool last_job(void)
@@ -182,26 +208,13 @@ static void keeps_free(void *arg)
 
 /* ---- cycles ------------------------------------------------------------------------------------------------------- */
 
-static bool is_free(unsigned hart)
-{
-    return ld_rlx(&hal_hart(hart)->kept_free);
-}
-
-/* The first from `hart` on that is kept free. */
-static unsigned free_from(unsigned hart)
-{
-    unsigned n = hk_harts();
-    while (!is_free(hart % n))
-        hart++;
-    return hart % n;
-}
-
 /* Bound to a hart that is kept free: what it waits for wakes no other hart, which would look for work then. */
 static void drive(void *arg)
 {
-    static void (*const jobs[JOBS])(void *) = {pushes, touches, dies, keeps_free, leaves_last};
+    static void (*const jobs[JOBS])(void *) = {pushes, touches, dies, leaves_last, keeps_free,
+                                                leaves_and_keeps_free};
     for (unsigned k = 1 + sim_choose(3); k > 0; k--) {
-        struct hk_task_config config = {.hart_plus_1 = 1 + (int)free_from(hk_hart() + 1)};
+        struct hk_task_config config = {.hart_plus_1 = 1 + (int)hart_from(hk_hart() + 1, true)};
         struct task *t;
         lay();
         workload_forget();
@@ -225,7 +238,7 @@ int kept(void)
     unsigned n = hk_harts(), job = sim_choose(JOBS);
     unsigned one = sim_choose(n);
     uint64_t normal = UINT64_C(1) << one;
-    if (n > 2 && (job == KEEPS_FREE || sim_choose(2)))
+    if (n > 2 && (job >= KEEPS_FREE || sim_choose(2)))
         normal |= UINT64_C(1) << (one + 1 + sim_choose(n - 1)) % n;
     config.free_harts = ((UINT64_C(1) << n) - 1) & ~normal;
     if (hgc_init(&config) | hgc_kind(NODE, &(struct hgc_kind){.name = "node", .words = WEAK, .map = map})
@@ -236,7 +249,7 @@ int kept(void)
     for (unsigned i = sim_choose(NODES); i > 0; i--)
         hgc_set(&list[i], hgc_alloc(NODE, sizeof(struct node)));
     struct task *driver;
-    struct hk_task_config bound = {.hart_plus_1 = 1 + (int)free_from(sim_choose(n))};
+    struct hk_task_config bound = {.hart_plus_1 = 1 + (int)hart_from(sim_choose(n), true)};
     if (hk_task_create(&driver, &bound, drive, (void *)(uintptr_t)job) != HK_OK)
         sim_fail("no memory for a task");
     hk_task_join(driver, NULL);
