@@ -189,7 +189,7 @@ static void *small_swept(unsigned id)
 static void *small_new(unsigned id)
 {
     hk_assert(task_may_wait());
-    if (!gc_kinds[id / HGC_CLASSES].used || told_to_fail())
+    if (!gc.nblocks || !gc_kinds[id / HGC_CLASSES].used || told_to_fail())
         return give_up();
     pay();
     struct ladder l = {.size = gc_classes[id % HGC_CLASSES].cell};

@@ -91,7 +91,7 @@ static void start(enum hgc_mode mode, bool forced, uint32_t after, bool stepped)
     if (mode < configured[gc.cfg.stoptheworld])
         mode = configured[gc.cfg.stoptheworld];
     hk_mutex_lock(&gc.start_lock);
-    if (!gc_is_on() && (forced ? ld_rlx(&gc.cycle) == after : stepped ? cycle_wanted() : cycle_due())) {
+    if (gc.nblocks && !gc_is_on() && (forced ? ld_rlx(&gc.cycle) == after : stepped ? cycle_wanted() : cycle_due())) {
         sweep_finish();
         finalizer_ensure();
         if (gc.cfg.verify)
@@ -250,13 +250,13 @@ void cycle_collect(enum hgc_mode mode)
 
 int hgc_collect(enum hgc_mode mode)
 {
+    if (!gc.nblocks || (unsigned)mode > HGC_FORCE_BLOCK)
+        return HGC_EINVAL;
     if (mode == HGC_START) {
         cycle_start(mode, true, ld_rlx(&gc.cycle));
         worker_hurry();                 /* steps may drive the one that ran */
         return HGC_OK;
     }
-    if ((unsigned)mode > HGC_FORCE_BLOCK)
-        return HGC_EINVAL;
     stacks_wait_begin();
     cycle_collect(mode);
     stacks_wait_end();

@@ -529,7 +529,7 @@ enum hgc_mode {
     HGC_FORCE,                  /* the same, but the program's tasks are kept off the harts while it marks */
     HGC_FORCE_BLOCK,            /* and while it sweeps */
 };
-/* Requests a collection.  Task.  HGC_EINVAL: no such mode.  The stopped modes keep every task off but those created with
+/* Requests a collection.  Task.  HGC_EINVAL: no such mode, or no heap: hgc_init was refused.  The stopped modes keep every task off but those created with
  * `system` set; all harts mark.  In configuration, stoptheworld = 1 or 2 makes every cycle HGC_FORCE or HGC_FORCE_BLOCK. */
 int hgc_collect(enum hgc_mode mode);
 
@@ -733,8 +733,15 @@ struct hgc_hart_stats {
     uint64_t step_ns;           /* by tasks in hgc_step and hgc_idle */
 };
 void hgc_hart_stats(unsigned hart, struct hgc_hart_stats *s);
-/* Is a mark phase on?  Any context; the answer may be old at once. */
-static inline bool hgc_marking(void) { return ld_rlx(&hgc_phase) != 0; }
+/* Is a mark phase on?  Any context; the answer may be old at once.  The compiler moves nothing across it: the barrier of a runtime that
+ * stores first, and shades what it has stored if a mark is on then, looks after the store. */
+static inline bool hgc_marking(void)
+{
+    __asm__ volatile("" ::: "memory");
+    bool on = ld_rlx(&hgc_phase) != 0;
+    __asm__ volatile("" ::: "memory");
+    return on;
+}
 
 #ifdef __cplusplus
 }

@@ -95,7 +95,8 @@ int hgc_init(const struct hgc_config *config)
         return HGC_EINVAL;
     if (!worker_init() || !sweep_init()) {
         hk_printf("hgc: the pages that the arena has left are too few for the collector's tasks\n");
-        gc.nblocks = 0;                 /* nothing can be allocated yet */
+        gc.nblocks = 0;                 /* nothing can be allocated yet, and no address is an object */
+        gc.bytes = 0;
         return HGC_ENOMEM;
     }
     if (!gc.cfg.percent)

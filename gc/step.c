@@ -117,7 +117,7 @@ int64_t hgc_step(int64_t budget, unsigned how)
     hk_assert(task_may_wait());
     if (budget > LONGEST && !(how & HGC_STEP_INSTRUCTIONS))
         budget = LONGEST;
-    if (budget <= 0 || how & ~(unsigned)(HGC_STEP_INSTRUCTIONS | HGC_STEP_CYCLE))
+    if (budget <= 0 || !gc.nblocks || how & ~(unsigned)(HGC_STEP_INSTRUCTIONS | HGC_STEP_CYCLE))
         return budget;
     struct step s = {.counted = how & HGC_STEP_INSTRUCTIONS, .left = budget};
     s.begins = (how & HGC_STEP_CYCLE) && !going_on();

@@ -76,6 +76,7 @@ uint64_t hk_now(void);
 
 /* ---- mutex: owner, priority inheritance, robust ----------------------------------------------------------------- */
 
+/* One that lies in an object of the collector's is kept by who waits for it, not by who has it: that task keeps a reference. */
 struct hk_wait { struct task *head, *tail; };
 
 struct hk_mutex {

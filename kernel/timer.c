@@ -8,7 +8,7 @@
 #include "hal_mark.h"
 #include "kernel/kernel_internal.h"
 
-enum { TIMERS_AT_ONCE = 4 };   /* run in one interrupt, so that others get in between */
+enum { TIMERS_AT_ONCE = 2 };   /* run in one interrupt, so that others get in between */
 
 static uint64_t first_deadline(struct hart *h)
 {

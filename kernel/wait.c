@@ -83,10 +83,13 @@ uintptr_t task_waits_for(const struct task *t)
     return waits ? (uintptr_t)ld_rlx(&t->wait_queue) : 0;
 }
 
+/* The object may be a collector's, and the caller's frame be gone: then the task's own stack must name it until nobody needs it here,
+ * its timer neither. */
 int wait_on(struct hk_wait *q, struct spinlock *lock, hal_crit_t c, uint64_t timeout_ns)
 {
     wait_enter(q, lock);
     int result = wait_block(timeout_ns);
+    __asm__ volatile("" : : "r"(q));
     hal_crit_exit(c);
     return result;
 }

@@ -267,6 +267,7 @@ static void finalize(lua_State *L, GCObject *o)
     if (status != LUA_OK) {
         luaE_warnerror(L, "__gc");
         L->top--;
+        lua_lock(L);                    /* Lua's own warning function has entered the main coroutine */
     }
 }
 

@@ -11,7 +11,8 @@
  *
  * Barriers.  A state has one mutator, so neither half needs a critical section.  The deletion half comes before the store:
  * if the phase changes between them, the mutator is not taken yet, and what it cannot reach then it will never reach.  The
- * insertion half comes after the store: a phase that was OFF there was OFF at the store, so the marker sees what was stored.
+ * insertion half comes after the store, for the compiler, too (hgc_marking): a phase that was OFF there was OFF at the store, so the
+ * marker sees what was stored.
  */
 #ifndef lgc_h
 #define lgc_h
@@ -78,17 +79,18 @@ LUAI_FUNC void luaC_changemode(lua_State *L, int newmode);
 
 /* ---- barriers ---------------------------------------------------------------------------------------------------- */
 
-#define lgc_on() l_unlikely(hgc_marking())
+#define lgc_on()          l_unlikely(ld_rlx(&hgc_phase) != 0)     /* before a store: the compiler may look earlier */
+#define lgc_on_after()    l_unlikely(hgc_marking())             /* after one */
 
 LUAI_FUNC void lgc_shade_value(const TValue *v);        /* what a value refers to */
 LUAI_FUNC void lgc_shade_slot(const Table *t, const TValue *slot);      /* of a table: its value; its key, if it has one */
 LUAI_FUNC void lgc_shade_node(const Node *n);           /* value and key */
 LUAI_FUNC void lgc_shade_vectors(const Table *t);       /* of the table: what is in them too */
 
-#define lgc_stored(v) ((lgc_on() && iscollectable(v)) ? hgc_shade(gcvalue(v)) : cast_void(0))
+#define lgc_stored(v) ((lgc_on_after() && iscollectable(v)) ? hgc_shade(gcvalue(v)) : cast_void(0))
 #define luaC_barrier(L, p, v)     ((void)(p), lgc_stored(v))
 #define luaC_barrierback(L, p, v) ((void)(p), lgc_stored(v))
-#define luaC_objbarrier(L, p, o)  ((void)(p), lgc_on() ? hgc_shade(o) : cast_void(0))
+#define luaC_objbarrier(L, p, o)  ((void)(p), lgc_on_after() ? hgc_shade(o) : cast_void(0))
 
 #define lgc_copy(o1, o2)                                                                                             \
     {                                                                                                                \
@@ -104,7 +106,7 @@ LUAI_FUNC void lgc_shade_vectors(const Table *t);       /* of the table: what is
         if (lgc_on())                                                                                                \
             lgc_shade_slot(t, slot_);                                                                                \
         lgc_copy(slot_, o2);                                                                                         \
-        if (lgc_on())                                                                                                \
+        if (lgc_on_after())                                                                                          \
             lgc_shade_slot(t, slot_);                                                                                \
     }
 /* Another place in the heap, or one that may be. */
@@ -151,6 +153,20 @@ LUAI_FUNC void lgc_shade_vectors(const Table *t);       /* of the table: what is
  * while, or in another one on the C stack. */
 #undef setrealasize
 #define setrealasize(t) (lgc_on() ? lgc_shade_vectors(t) : cast_void(0), (t)->flags &= cast_byte(~BITRAS))
+#endif
+
+#if defined(lundump_c)
+/* A string is in no prototype yet when Lua tells of it: until it is, taking keeps it. */
+LUAI_FUNC void lgc_note(lua_State *L, void *object);
+#undef luaC_objbarrier
+#define luaC_objbarrier(L, p, o) ((void)(p), lgc_note(L, o))
+#endif
+
+/* Lua makes room on the stack before it counts the value that it has put there, and a mark may begin in that: taking clears what is
+ * not counted. */
+LUAI_FUNC void lgc_inctop(lua_State *L);
+#if !defined(ldo_c)
+#define luaD_inctop lgc_inctop
 #endif
 
 #if defined(lvm_c)

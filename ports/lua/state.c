@@ -388,6 +388,25 @@ static size_t cell(size_t size)
     return size <= HGC_SMALL_MAX ? HGC_CELL(size) : (size + HGC_BLOCK - 1) & ~(HGC_BLOCK - 1);
 }
 
+static void note(struct lgc_state *u, void *object)
+{
+    u->fresh[u->fresh_at++ % FRESH] = object;
+}
+
+void lgc_note(lua_State *L, void *object)
+{
+    note(U(L), object);
+    if (lgc_on_after())
+        hgc_shade(object);
+}
+
+void lgc_inctop(lua_State *L)
+{
+    L->top++;
+    if (l_unlikely(L->top >= L->stack_last))
+        luaD_growstack(L, 1, 1);
+}
+
 /* Nobody may know one, when a cycle begins or an emergency collects, but a register that is gone when the state is taken, or a C stack
  * that is left out.  So the last ones are kept. */
 static void *new_vector(lua_State *L, size_t size, enum lgc_kind kind)
@@ -397,7 +416,7 @@ static void *new_vector(lua_State *L, size_t size, enum lgc_kind kind)
     void *p = lgc_alloc(L, kind_of(kind), size);
     st_rlx(&u->in_vector, 0);
     if (p)
-        u->fresh[u->fresh_at++ % FRESH] = p;
+        note(u, p);
     return p;
 }
 
@@ -660,6 +679,20 @@ lua_State *__wrap_lua_newstate(lua_Alloc f, void *ud)
     return L;
 }
 
+/* The newest of those that have a finalizer, one at a time: no stop waits for many.  A stop in between may move some, too. */
+static bool move_to_due(struct lgc_state *u)
+{
+    hgc_store_t s = hgc_store_begin();
+    bool any = u->fin.n > 0;
+    if (any) {
+        GCObject *o = u->fin.at[--u->fin.n];
+        hgc_shade(o);
+        lgc_list_put(&u->due, u->due.n++, o);
+    }
+    hgc_store_end(s);
+    return any;
+}
+
 /* The strings stay where they are until the sweep finds them, and know nothing of the state then.  A closed state keeps nothing, so a
  * cycle may free its stack and calls while Lua is still in lua_close, which would give them back one by one: it is told that there
  * are none. */
@@ -669,13 +702,8 @@ void luaC_freeallobjects(lua_State *L)
     struct lgc_state *u = U(L);
     g->gcstp = GCSTPCLS;
     if (completestate(g)) {
-        hgc_store_t s = hgc_store_begin();
-        for (int i = u->fin.n - 1; i >= 0; i--) {
-            hgc_shade(u->fin.at[i]);
-            lgc_list_put(&u->due, u->due.n++, u->fin.at[i]);
-        }
-        u->fin.n = 0;
-        hgc_store_end(s);
+        while (move_to_due(u))
+            ;
         lgc_finalize(L, INT_MAX);
     }
     lgc_strings_forget(u);

@@ -64,7 +64,7 @@ struct lgc_state {
     bool steps;                 /* owner: a step has begun a mark and has not seen its end */
     uint32_t counted;           /* owner: the cycle whose end it has seen */
     l_mem manual;               /* owner: bytes that it has from `alloc` */
-    void *fresh[FRESH];         /* owner: the last vectors made between cycles: they may be in no table yet */
+    void *fresh[FRESH];         /* owner: the last vectors made between cycles, and strings of a prototype: they may be in nothing yet */
     unsigned fresh_at;
     struct lgc_list fixed;      /* owner: never collected */
     struct lgc_list fin, due;   /* objects with finalizers, in the order in which they got them; those to be called.  Owner, in

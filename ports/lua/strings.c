@@ -98,12 +98,16 @@ bool lgc_release_string(void *object)
     return dead;
 }
 
+/* One that is given away may be swept at once, without the lock, and its cell be another's: so its link is read before.  The next one
+ * stays, since it is not given away yet. */
 void lgc_strings_forget(struct lgc_state *u)
 {
     stringtable *tb = &u->lg.g.strt;
     lgc_strings_enter(u);
     for (int i = 0; tb->hash && i < tb->size; i++)
-        for (TString *ts = tb->hash[i]; ts; ts = ts->u.hnext)
+        for (TString *ts = tb->hash[i], *after; ts; ts = after) {
+            after = ts->u.hnext;
             st_rel(&ts->next, NULL);
+        }
     lgc_strings_leave(u);
 }

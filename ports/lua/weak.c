@@ -378,19 +378,25 @@ static void keep_out(struct lgc_state *u)
     }
 }
 
+static bool is_left(struct lgc_state *u)
+{
+    return ld_rlx(&u->taken) != hgc_cycle() && where(u) != NOBODY;
+}
+
 /* True: it has to be tried again. */
 static bool end_state(struct lgc_state *u)
 {
-    if (ld_rlx(&u->taken) != hgc_cycle() && where(u) != NOBODY) {
-        (void)is_taken(u, true);
-        return true;
-    }
     return ld_rlx(&u->weak) && (!ready(u, true) || mark_weak(u, true));
 }
 
 static enum hgc_quiet end(void)
 {
     bool more = false;
+    for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next))
+        if (is_left(u)) {               /* one in each stop, and all others are looked at once more */
+            (void)is_taken(u, true);
+            return HGC_QUIET_MORE;
+        }
     for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next))
         more |= end_state(u);
     if (more)

@@ -233,11 +233,13 @@ static void leaves_of_itself(void)
         enum task_claim got = task_claim_leave(pins->slot, &t);
         hart_unpin();
         uint32_t *turns = &steps[spins->slot], begin = ld_rlx(turns);
-        while (got == TASK_ON_HART && ld_rlx(turns) - begin < COMPUTES)
+        for (bool last = false; got == TASK_ON_HART && !last;) {
+            last = ld_acq(turns) - begin >= COMPUTES;   /* then look once more: this task may have stood still meanwhile */
             if (ld_acq(&answer[pins->slot])) {
                 st_rlx(&answer[pins->slot], 0);
                 got = TASK_CLAIMED;
             }
+        }
         granted += got == TASK_CLAIMED;
         hart_pin();
         if (got == TASK_CLAIMED)

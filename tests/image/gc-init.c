@@ -5,7 +5,7 @@
 #include "gc/hgc.h"
 #include "tap.h"
 
-enum { ARENA = 4 << 20, REST = 16, OBJECTS = 10000 };
+enum { ARENA = 4 << 20, REST = 16, OBJECTS = 10000, NODE = HGC_KIND_FIRST };
 
 /* Nothing else is left, but what fits between. */
 static struct { void *at; size_t size; } rest[REST];
@@ -25,7 +25,12 @@ int app_main(void)
     ok(n > 0 && n < REST, "no memory is left");
     is(hgc_init(&config), HGC_ENOMEM, "then there are no mark workers, and no collector");
     is(hgc_init(&config), HGC_ENOMEM, "nor later");
-    ok(!hgc_alloc(HGC_LEAF, 64), "and nothing to allocate from");
+    is(hgc_kind(NODE, &(struct hgc_kind){.name = "node"}), HGC_OK, "objects may be described");
+    ok(!hgc_alloc(NODE, 64) && !hgc_alloc(NODE, 100000) && !hgc_new(NODE, 64), "but there is nothing to allocate from");
+    is(hgc_collect(HGC_WAIT), HGC_EINVAL, "or to collect");
+    is((unsigned)hgc_step(1000, HGC_STEP_INSTRUCTIONS | HGC_STEP_CYCLE), 1000, "by steps, either");
+    is((unsigned)hgc_leaks(NULL, NULL), 0, "nobody waits there");
+    is((unsigned)hgc_size(config.base), 0, "and no object is there");
     while (n-- > 0)
         hk_mem_free(rest[n].at, rest[n].size);
     is(hgc_init(&config), HGC_OK, "with memory there is");

@@ -2,6 +2,7 @@
 /* harts: 1 */
 /* seconds: 120 */
 /* mem: 128M */
+/* qemu: -icount shift=4,sleep=off */
 /* count: section1<=30000 section2<=60000 section3<=130000 section6<=40000 section7<=600000 irqoff<=5000 */
 /*
  * What steps of 20,000 instructions by the estimate of gc/step.c cost on heaps of several shapes, run under the counting plugin.

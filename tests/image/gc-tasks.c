@@ -31,7 +31,7 @@ struct node {
     uintptr_t id;               /* (2 * number + 1) ^ MAGIC */
 };
 
-static struct { hgc_ref(struct hgc_chan) chan; hgc_ref(struct node) ballast; } root;
+static struct { hgc_ref(struct hgc_chan) chan; hgc_ref(struct node) ballast; hgc_ref(struct hgc_weak) waited_for; } root;
 static uint32_t wrong, failed, over, faults, born, marking;
 
 static void expect(bool good)
@@ -383,6 +383,39 @@ static void agrees(void)
     is(differ, 0, "what a sender is told was sent is received, whenever it closes");
 }
 
+/* Nothing but the wait itself leads to the semaphore: the frame that made it is gone. */
+static NOINLINE int waits_in_garbage(void)
+{
+    struct hk_sem *s = hgc_alloc(HGC_LEAF, sizeof(*s));
+    if (!s)
+        return HK_ENOMEM;
+    hk_sem_init(s, 0);
+    hgc_set(&root.waited_for, hgc_weak_new(s));
+    return hk_sem_wait(s, HK_FOREVER);
+}
+
+static void waits_for_what_it_dropped(void *arg)
+{
+    (void)arg;
+    wipe();
+    expect(waits_in_garbage() == HK_OK);
+}
+
+static void kept_by_waiting(void)
+{
+    struct task *t;
+    hk_task_create(&t, NULL, waits_for_what_it_dropped, NULL);
+    until_waits(t);
+    hgc_collect(HGC_WAIT);
+    hgc_collect(HGC_WAIT);
+    struct hk_sem *s = hgc_weak_get(hgc_get(root.waited_for));
+    ok(s != NULL, "what a task waits for is kept, though the task has dropped it");
+    if (!s)
+        return;
+    hk_sem_post(s);
+    hk_task_join(t, NULL);
+}
+
 /* ---- the run ----------------------------------------------------------------------------------------------------- */
 
 /* The others have half as long as a cycle took: on one hart, where cycles are dear, they would hardly get on. */
@@ -418,6 +451,7 @@ int app_main(void)
     refuses();
     closes();
     agrees();
+    kept_by_waiting();
     st_rlx(&over, 1);
     hk_task_join(collector, NULL);
     is(ld_rlx(&failed), 0, "no allocation fails");

@@ -15,6 +15,7 @@
 #include "libc/libc.h"
 #include "lualib.h"
 #include "tap.h"
+#include "waits.h"
 
 enum { ARENA = 56 << 20, MANUAL = 12 << 20, STACK = 128 << 10, WEAK = 50, TIMES = 5 };
 
@@ -316,7 +317,7 @@ static void finalizers(void)
     hk_sem_init(&owner_wakes, 0);
     struct task *o = start("late", late_owner);
     hk_sem_wait(&owner_waits, HK_FOREVER);
-    hk_sleep(10000000);
+    until_waits(o);
     st_rlx(&armed, 1);
     hgc_collect(HGC_WAIT);
     hk_sem_post(&owner_wakes);

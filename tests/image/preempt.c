@@ -116,7 +116,7 @@ static void until_next_slice(void)
         end = hal_self()->slice_end;
         hal_crit_exit(c);
         first = first ? first : end;
-    } while (end == first);
+    } while (end == first && end != UINT64_MAX);        /* that: none is armed */
 }
 
 static void quiet(void)
