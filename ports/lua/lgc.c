@@ -199,7 +199,7 @@ void luaC_fix(lua_State *L, GCObject *o)
     if (!lgc_list_room(L, l, l->n + 1, LGC_POINTERS))
         luaD_throw(L, LUA_ERRMEM);
     lgc_list_put(l, l->n++, o);
-    if (lgc_on())
+    if (lgc_on_after())
         hgc_shade(o);
 }
 

@@ -135,7 +135,7 @@ LUAI_FUNC void lgc_shade_vectors(const Table *t);       /* of the table: what is
 #undef setempty
 #define setempty(v)                                                                                                  \
     {                                                                                                                \
-        if (lgc_on())                                                                                                \
+        if (lgc_on_after())                                                                                          \
             lgc_shade_slot(t, v);                                                                                    \
         settt_(v, LUA_VEMPTY);                                                                                       \
     }

@@ -18,7 +18,10 @@
 
 #include "lstring.h"
 
-enum { PATIENCE = 100 };        /* times that it is asked, a fifth of a millisecond each */
+enum {
+    PATIENCE = 100,             /* times that it is asked, a fifth of a millisecond each */
+    SLOTS = 1024,               /* of stacks that are taken in one stop, about: a state is 256 and its stack */
+};
 #define LIST_END ((GCObject *)1)
 #define TRACED ((uintptr_t)2)   /* of a table's link: its vectors are traced as those of strong tables */
 
@@ -161,6 +164,7 @@ static bool is_taken(struct lgc_state *u, bool stopped)
         take_by_force(u);
     else
         return false;
+    tell_owner(u, runs_no_longer);      /* or who was to come and take it would run on through a stopped mark */
     return ld_rlx(&u->taken) == hgc_cycle();
 }
 
@@ -290,11 +294,12 @@ static void clear(struct lgc_state *u, bool keys)
 static bool separate(struct lgc_state *u)
 {
     int kept = 0, before = u->due.n;
+    bool closing = u->lg.g.gcstp & GCSTPCLS;            /* then all go, in this order, too */
     for (int i = u->fin.n - 1; i >= 0; i--)
-        if (!hgc_marked(u->fin.at[i]))
+        if (closing || !hgc_marked(u->fin.at[i]))
             lgc_list_put(&u->due, u->due.n++, u->fin.at[i]);
     for (int i = 0; i < u->fin.n; i++)
-        if (hgc_marked(u->fin.at[i]))
+        if (!closing && hgc_marked(u->fin.at[i]))
             u->fin.at[kept++] = u->fin.at[i];
     u->fin.n = kept;
     for (int i = before; i < u->due.n; i++)
@@ -383,6 +388,21 @@ static bool is_left(struct lgc_state *u)
     return ld_rlx(&u->taken) != hgc_cycle() && where(u) != NOBODY;
 }
 
+/* The states that nobody has taken: a few in each stop, or one with a long stack.  True: there were some, and all others are looked at
+ * once more. */
+static bool take_left(void)
+{
+    bool any = false;
+    size_t slots = 0;
+    for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next))
+        if (is_left(u)) {
+            any = true;
+            if (slots < SLOTS && is_taken(u, true))
+                slots += SLOTS / 4 + (size_t)stacksize(&u->lg.l.l);
+        }
+    return any;
+}
+
 /* True: it has to be tried again. */
 static bool end_state(struct lgc_state *u)
 {
@@ -392,11 +412,8 @@ static bool end_state(struct lgc_state *u)
 static enum hgc_quiet end(void)
 {
     bool more = false;
-    for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next))
-        if (is_left(u)) {               /* one in each stop, and all others are looked at once more */
-            (void)is_taken(u, true);
-            return HGC_QUIET_MORE;
-        }
+    if (take_left())
+        return HGC_QUIET_MORE;
     for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next))
         more |= end_state(u);
     if (more)

@@ -405,6 +405,8 @@ static void kept_by_waiting(void)
 {
     struct task *t;
     hk_task_create(&t, NULL, waits_for_what_it_dropped, NULL);
+    while (!hgc_get(root.waited_for))   /* from there on it waits for nothing else */
+        hk_sleep(100000);
     until_waits(t);
     hgc_collect(HGC_WAIT);
     hgc_collect(HGC_WAIT);
@@ -455,6 +457,7 @@ int app_main(void)
     st_rlx(&over, 1);
     hk_task_join(collector, NULL);
     is(ld_rlx(&failed), 0, "no allocation fails");
+    is(ld_rlx(&wrong), 0, "nothing was found wrong");
     struct hgc_stats s;
     hgc_stats(&s);
     ok(s.verified == s.cycles && s.cycles > 10, "each cycle was verified");
