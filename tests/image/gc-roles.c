@@ -72,6 +72,14 @@ static void sees_ticks(void *arg)
     }
 }
 
+static uint32_t switches_from(unsigned hart)
+{
+    uint32_t sum = 0;
+    for (; hart < hk_harts(); hart++)
+        sum += ld_rlx(&hal_hart(hart)->switches);
+    return sum;
+}
+
 /* `from`: harts from there on are kept free. */
 static void nobody_marks_there(unsigned from)
 {
@@ -91,11 +99,15 @@ static void nobody_marks_there(unsigned from)
         busy();
         good &= collect(modes[m].mode, CYCLES);
         busy_ends();
+        uint32_t switches = switches_from(from);
         good &= collect(modes[m].mode, CYCLES);
+        switches = switches_from(from) - switches;
         for (unsigned i = from; i < n; i++)
             good &= worker_ns(i) == ns[i];
         ok(good, modes[m].text);
         ok(all_worker_ns() > all, "while others mark");
+        ok(switches < 40 * CYCLES * (n - from), "and they sleep, if nobody wants them");
+        hk_printf("# %u switches on %u free harts in %u cycles\n", (unsigned)switches, n - from, CYCLES);
     }
     for (unsigned i = from; i < n; i++)
         hgc_hart_role(i, HGC_ROLE_NORMAL);
