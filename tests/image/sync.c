@@ -395,7 +395,7 @@ static void uses_up(void *arg)
     uintptr_t room[1];
     hk_chan_init(&brief_chan, room, 1);
     hk_chan_send(&brief_chan, 1, HK_FOREVER);
-    *(int *)arg = hk_chan_send(&brief_chan, 2, HK_FOREVER);
+    *(int *)arg = hk_chan_send(&brief_chan, 2, 5000 * MS);      /* long enough for the close to come, and not for ever if it tells nobody */
     memset(&brief_chan, 0x5a, sizeof(brief_chan));
 }
 
