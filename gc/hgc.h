@@ -529,8 +529,9 @@ enum hgc_mode {
     HGC_FORCE,                  /* the same, but the program's tasks are kept off the harts while it marks */
     HGC_FORCE_BLOCK,            /* and while it sweeps */
 };
-/* Requests a collection.  Task.  HGC_EINVAL: no such mode, or no heap: hgc_init was refused.  The stopped modes keep every task off but those created with
- * `system` set; all harts mark.  In configuration, stoptheworld = 1 or 2 makes every cycle HGC_FORCE or HGC_FORCE_BLOCK. */
+/* Requests a collection.  Task.  HGC_EINVAL: no such mode, or no heap, because hgc_init was refused.  The stopped modes keep every
+ * task off but those created with `system` set; all harts mark.  In configuration, stoptheworld = 1 or 2 makes every cycle
+ * HGC_FORCE or HGC_FORCE_BLOCK. */
 int hgc_collect(enum hgc_mode mode);
 
 /* A task that waits for ever: for an object (a channel, or a structure with a mutex, semaphore or event in it) that no task can
@@ -578,7 +579,7 @@ enum hgc_step_how {
  * On rv64gc marking costs 0.7 times its estimate where one word of 8 is a reference, 1.0 times where all are, 2.3 times in
  * ambiguous objects that are full of them; sweeping, up to 1.7 times.  A piece of 4 KiB of references to objects not marked yet
  * is the largest, with about 60,000.
- * A wrong `how` does nothing and returns the budget.  Task. */
+ * A wrong `how` does nothing and returns the budget, as any does where hgc_init was refused.  Task. */
 int64_t hgc_step(int64_t budget, unsigned how);
 /* "I have nothing to do until `deadline_ns`" (of hk_now): the same work, in pieces, until then; a cycle is begun if it is due.
  * True: a step would find more to do.  False: there is nothing for this task to do, so it may sleep.  A main loop that waits

@@ -76,7 +76,6 @@ uint64_t hk_now(void);
 
 /* ---- mutex: owner, priority inheritance, robust ----------------------------------------------------------------- */
 
-/* One that lies in an object of the collector's is kept by who waits for it, not by who has it: that task keeps a reference. */
 struct hk_wait { struct task *head, *tail; };
 
 struct hk_mutex {
@@ -85,7 +84,8 @@ struct hk_mutex {
     struct hk_mutex *next_held, *next_contended;
     bool inconsistent;          /* the last owner died holding it; the next one is told once */
 };
-/* All-zero is an unlocked mutex. */
+/* All-zero is an unlocked mutex.  One that lies in an object of the collector's is kept by who waits for it, not by who has it: that
+ * task keeps a reference. */
 /* Task.  0; HK_EOWNERDEAD: locked, see above; HK_EDEADLK: the caller holds it, or waiting would close a circle; HK_ETIMEOUT: not within
  * timeout_ns from now; HK_EAGAIN: hk_mutex_try, or a timeout of 0, found it locked. */
 int hk_mutex_lock(struct hk_mutex *m);

@@ -411,9 +411,9 @@ static bool end_state(struct lgc_state *u)
 
 static enum hgc_quiet end(void)
 {
-    bool more = false;
     if (take_left())
         return HGC_QUIET_MORE;
+    bool more = false;
     for (struct lgc_state *u = hgc_get(lgc_states.first); u; u = hgc_get(u->next))
         more |= end_state(u);
     if (more)

@@ -238,6 +238,7 @@ int kept(void)
     unsigned n = hk_harts(), job = sim_choose(JOBS);
     unsigned one = sim_choose(n);
     uint64_t normal = UINT64_C(1) << one;
+    /* From there on a job keeps one of those that mark free, too. */
     if (n > 2 && (job >= KEEPS_FREE || sim_choose(2)))
         normal |= UINT64_C(1) << (one + 1 + sim_choose(n - 1)) % n;
     config.free_harts = ((UINT64_C(1) << n) - 1) & ~normal;
