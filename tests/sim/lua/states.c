@@ -200,8 +200,9 @@ int lua_states(void)
     manual = mmap((void *)0x500000000000, MANUAL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (manual == MAP_FAILED)
         sim_fail("no memory of the host's");
-    if (sim_choose(2)) {            /* these are the shorter ones */
-        lua_moves();
+    unsigned what = sim_choose(3);
+    if (what) {                     /* these are the shorter ones */
+        (what == 1 ? lua_moves : lua_rests)();
         return 0;
     }
     start();

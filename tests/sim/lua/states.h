@@ -8,7 +8,8 @@
 /* A lua_Alloc; ud: a bool, the state is being closed. */
 void *lua_states_memory(void *ud, void *p, size_t osize, size_t nsize);
 
-/* moves.c: a heap and tasks of its own. */
+/* moves.c, rests.c: a heap and tasks of their own. */
 void lua_moves(void);
+void lua_rests(void);
 
 #endif
