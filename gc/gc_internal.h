@@ -474,9 +474,9 @@ void root_born(struct task *t);
  * register its number in hal_roots, which is smaller than any address of a stack. */
 void task_each_word(struct task *t, void (*fn)(void *arg, uintptr_t word, uintptr_t where), void *arg);
 
-/* Marks what the words of t's stack and registers refer to, and its own stacks; t does not run. */
+/* Marks what the words of t's stack and registers refer to, and its own stacks; t does not run, or is the caller. */
 void root_mark_stack(struct task *t);
-/* Calls the trace function of t's own stacks, if it has some; t does not run. */
+/* Calls the trace function of t's own stacks, if it has some; t does not run, or is the caller. */
 void task_trace_own(struct task *t, struct hgc_visitor *v);
 /* The same, and marks what it reports.  In a drain, or world stopped. */
 void mark_own_stacks(struct task *t);

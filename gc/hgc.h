@@ -284,6 +284,10 @@ struct hgc_stacks {
 /* The stacks of the calling task from now on; NULL: none but its C stack.  *s is kept by pointer, and its memory is the
  * caller's to keep.  Returns those before.  Task.  gc/stacks.h has an inline look at it. */
 struct hgc_stacks *hgc_stacks_set(struct hgc_stacks *s);
+/* In a mark, marks what the calling task's C stack and registers refer to and what `trace` reports, unless that has been done: then no
+ * marker makes the task leave its hart for it.  For where a runtime's task marks its own stacks anyway.  Between cycles it does
+ * nothing.  Task.  Cost: a look at each word of the C stack that is in use, without a switch on this hart. */
+void hgc_scan_self(void);
 /* While the calling task is in hgc_collect, hgc_step or hgc_wait_mark, its C stack is not looked at, but `trace` is asked: for a
  * runtime all of whose references are in its own stacks there.  Allocations that wait for a collection look at both.  Returns
  * the setting before.  Task. */

@@ -4,7 +4,8 @@
  *
  * A stack is scanned while its task does not run.  One that is off its hart is claimed and scanned at once.  One that runs
  * is asked to leave; as it leaves, the kernel claims it and calls root_claimed, and any worker scans it from the list of
- * claimed tasks.  If it dies first, root_died closes the job.  Exactly one of the three closes each job.
+ * claimed tasks.  If it dies first, root_died closes the job; if it scans itself first, hgc_scan_self does.  Exactly one of the
+ * four closes each job.
  * A task that is born while marking runs is black: what it was given is shaded (I11), and what it reads is shaded or black.
  */
 #include "gc/gc_internal.h"
@@ -189,12 +190,17 @@ void root_mark_stack(struct task *t)
 
 /* Verify mode compares with a second look at this stack at the end of the mark.  Stale words below sp would then be taken
  * for references that were missed, so they are cleared while the task cannot run. */
-HAL_NO_SANITIZE static void clear_below(struct task *t)
+HAL_NO_SANITIZE static void clear_up_to(const struct task *t, uintptr_t sp)
+{
+    for (uintptr_t p = t->stack_lo + HK_STACK_CANARY_BYTES; p + WORD <= sp; p += WORD)
+        *(volatile uintptr_t *)p = 0;
+}
+
+static uintptr_t saved_sp(const struct task *t)
 {
     struct hal_roots r;
     hal_ctx_roots(&t->ctx, &r);
-    for (uintptr_t p = t->stack_lo + HK_STACK_CANARY_BYTES; p + WORD <= r.sp; p += WORD)
-        *(volatile uintptr_t *)p = 0;
+    return r.sp;
 }
 
 /* Marking leaves addresses of many objects behind.  Where it ran on a task's stack, a later frame may come to lie around
@@ -212,23 +218,53 @@ static bool stack_done(const struct task *t)
     return ld_rlx(&t->gc_seen) == ld_rlx(&gc.cycle) && !(ld_rlx(&gc.jobs_again) && ld_rlx(&gc.plain));
 }
 
+static void count_stack(uintptr_t bytes, bool first)
+{
+    own_add(&gc_self()->scan_stacks, bytes);
+    if (first)
+        own_add(&gc_self()->stack_bytes, bytes);
+}
+
 /* Scans a claimed task, gives it back, and closes its job. */
 static void scan_claimed(struct task *t)
 {
     bool first = ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle);
     if (!stack_done(t)) {
-        struct hal_roots r;
         root_mark_stack(t);
-        hal_ctx_roots(&t->ctx, &r);
-        own_add(&gc_self()->scan_stacks, t->stack_hi - r.sp);
-        if (first)
-            own_add(&gc_self()->stack_bytes, t->stack_hi - r.sp);
+        count_stack(t->stack_hi - saved_sp(t), first);
         if (gc.cfg.verify)
-            clear_below(t);
+            clear_up_to(t, saved_sp(t));
     }
     st_rlx(&t->gc_seen, ld_rlx(&gc.cycle));
     task_unclaim(t);
     amo_add_rel(&gc.jobs_open, -1);     /* after all that it marked; partner: cycle_quiet [L-countdown.rel] */
+}
+
+/* Invariant: the task does nothing else from the first word that is looked at until it counts as seen, so all is taken at one instant
+ * of its, as in a claim.  In a drain, in which the mark does not end: so others may see it as done at any time. */
+static void scan_own(struct task *t)
+{
+    enum { NEAR = 512 };                /* below this frame: of functions that it calls */
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    root_mark_stack(t);
+    count_stack(t->stack_hi - here, true);
+    root_wipe_below();
+    if (gc.cfg.verify)
+        clear_up_to(t, here - NEAR);
+    st_rlx(&t->gc_seen, ld_rlx(&gc.cycle));
+    if (task_claim_take_back())
+        amo_add_rel(&gc.jobs_open, -1); /* [L-countdown.rel] */
+}
+
+/* A second look, where there are plain roots, is left to a claim. */
+void hgc_scan_self(void)
+{
+    struct task *t = task_self();
+    drain_enter();
+    if (gc_is_on() && !t->no_stack_roots && ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle) && !ld_rlx(&gc.jobs_again))
+        scan_own(t);
+    drain_leave();
+    worker_call_if_quiet();             /* it may have been the last thing open */
 }
 
 void root_claimed(struct task *t)
@@ -259,15 +295,15 @@ void root_born(struct task *t)
     st_rlx(&t->gc_left_out, n - 1);
     st_rlx(&t->gc_leaked, n + (UINT32_C(1) << 31));     /* the number wraps, so there is none that means "never" */
     if (gc.cfg.verify)
-        clear_below(t);
+        clear_up_to(t, saved_sp(t));
 }
 
-/* Its stack is to be left alone: for now (leak.c), or because this look is for others. */
+/* Its stack is to be left alone: for now (leak.c), or because it has been looked at, by the task itself or in a first look. */
 static bool passed_over(unsigned slot)
 {
     hal_crit_t c = hal_crit_enter();
     const struct task *t = task_lock_slot(slot);
-    bool over = t && ((ld_rlx(&gc.jobs_again) && stack_done(t)) || leak_puts_off(t));
+    bool over = t && (stack_done(t) || leak_puts_off(t));
     task_unlock_slot();
     hal_crit_exit(c);
     return over;

@@ -2,9 +2,10 @@
 /*
  * Claims: the collector holds a task that does not run while it scans its stack.
  *
- * The rules K1 to K3 stand in task.h.  Each wish of task_claim_leave has exactly one of three ends: it is granted on the
+ * The rules K1 to K3 stand in task.h.  Each wish of task_claim_leave has exactly one of four ends: it is granted on the
  * spot; the leaving task's compare-and-swap turns TASK_WANT into TASK_CLAIM and `claimed` is called once the context is
- * saved; or that compare-and-swap makes the task DEAD, and `died` is called with claim_want set.
+ * saved; that compare-and-swap makes the task DEAD, and `died` is called with claim_want set; or the task takes it back
+ * itself (task_claim_take_back).
  */
 #include "kernel/kernel_internal.h"
 
@@ -53,6 +54,18 @@ enum task_claim task_claim(unsigned slot, struct task **t)
 enum task_claim task_claim_leave(unsigned slot, struct task **t)
 {
     return claim(slot, t, true);
+}
+
+bool task_claim_take_back(void)
+{
+    struct task *t = task_self();
+    uint32_t s;
+    do {
+        s = ld_rlx(&t->state);
+        if (!(s & TASK_WANT))
+            return false;
+    } while (!cas_acq(&t->state, s, s & ~TASK_WANT));       /* [L-none: only the atomicity counts] */
+    return true;
 }
 
 void task_unclaim(struct task *t)

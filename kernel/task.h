@@ -144,6 +144,9 @@ enum task_claim task_claim(unsigned slot, struct task **t);
 /* Asks that the task in `slot` be claimed as it leaves its hart, and makes it leave soon; `claimed` is called then, or
  * `died`.  If it has left already it is claimed on the spot (TASK_CLAIMED).  Task context, pinned. */
 enum task_claim task_claim_leave(unsigned slot, struct task **t);
+/* The calling task has done itself what somebody wants to claim it for.  True: somebody did, and gets no answer: the caller gives it.
+ * Pinned. */
+bool task_claim_take_back(void);
 /* Releases a claim and finishes what was held back (K1).  Pinned, or in a critical section. */
 void task_unclaim(struct task *t);
 

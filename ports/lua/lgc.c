@@ -121,6 +121,20 @@ void luaC_step(lua_State *L)
     lgc_finalize(L, asked && g->gcstate == GCSpause ? INT_MAX : FINALIZERS + u->due.n / DUE);
 }
 
+/* The counting plugin tells what a script asks for from what it does not. */
+static void collect(int emergency)
+{
+    if (emergency) {
+        HAL_MARK(HAL_MARK_SECTION(HAL_MARK_RUNTIME));
+        (void)hgc_collect(HGC_WAIT);
+        HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_RUNTIME));
+    } else {
+        HAL_MARK(HAL_MARK_SECTION(HAL_MARK_COLLECT));
+        (void)hgc_collect(HGC_WAIT);
+        HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_COLLECT));
+    }
+}
+
 void luaC_fullgc(lua_State *L, int emergency)
 {
     global_State *g = G(L);
@@ -134,9 +148,7 @@ void luaC_fullgc(lua_State *L, int emergency)
         forget(u);
         lgc_rest(u);
     }
-    HAL_MARK(HAL_MARK_SECTION(HAL_MARK_RUNTIME));
-    (void)hgc_collect(HGC_WAIT);
-    HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_RUNTIME));
+    collect(emergency);
     if (!in_vector)
         lgc_go_on(u);
     u->counted = hgc_cycle() - 1;       /* it may have counted while this cycle's strings were not swept yet */

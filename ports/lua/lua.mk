@@ -22,7 +22,7 @@ lua_own_hgc := main repl edit hgc lgc state trace weak strings
 measure_stock := measure measure_stock
 measure_hgc := measure measure_hgc
 measure_ldflags_hgc := -Wl,--wrap=lua_main -Wl,--wrap=_sbrk
-measure_ldflags_stock := $(measure_ldflags_hgc) -Wl,--wrap=luaC_step -Wl,--wrap=luaC_fullgc \
+measure_ldflags_stock := $(measure_ldflags_hgc) -Wl,--wrap=luaC_step -Wl,--wrap=luaC_fullgc -Wl,--wrap=luaC_changemode \
     -Wl,--wrap=__malloc_lock -Wl,--wrap=__malloc_unlock
 
 # The hooks into Lua's files that need the linker: calls of these go to __wrap_NAME in ports/lua.

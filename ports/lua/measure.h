@@ -5,6 +5,7 @@
  *
  *     MEASURE_SCRIPT   all of lua.c's main
  *     MEASURE_PAUSE    from entering the collector's code until the script goes on: each stretch once, the outermost
+ *     MEASURE_COLLECT  the same, of a whole collection that the script asks for
  */
 #ifndef MEASURE_H
 #define MEASURE_H
@@ -18,6 +19,7 @@ size_t measure_heap(void);
 
 #define MEASURE_SCRIPT 0
 #define MEASURE_PAUSE  1
+#define MEASURE_COLLECT 2
 #define MEASURE_BEGIN(section) HAL_MARK(HAL_MARK_SECTION(section))
 #define MEASURE_END(section)   HAL_MARK(HAL_MARK_SECTION_END(section))
 

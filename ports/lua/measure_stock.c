@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stock Lua's collector is entered by two functions; a finalizer that runs in one of them may enter them again. */
+/* Stock Lua's collector is entered by three functions; a finalizer that runs in one of them may enter them again. */
 #include "lgc.h"
 #include "ports/lua/measure.h"
 
@@ -7,6 +7,8 @@ void __real_luaC_step(lua_State *L);
 void __wrap_luaC_step(lua_State *L);
 void __real_luaC_fullgc(lua_State *L, int emergency);
 void __wrap_luaC_fullgc(lua_State *L, int emergency);
+void __real_luaC_changemode(lua_State *L, int mode);
+void __wrap_luaC_changemode(lua_State *L, int mode);
 
 /* malloc without libc's locks, which are a third of all instructions here, and would not be there on a machine of one
  * thread: stock Lua shall be as fast as it is there. Lua's task alone calls malloc. */
@@ -31,6 +33,16 @@ size_t measure_heap(void)
 
 static int depth;
 
+/* Generations begin with a whole collection. */
+void __wrap_luaC_changemode(lua_State *L, int mode)
+{
+    if (depth++ == 0)
+        MEASURE_BEGIN(MEASURE_COLLECT);
+    __real_luaC_changemode(L, mode);
+    if (--depth == 0)
+        MEASURE_END(MEASURE_COLLECT);
+}
+
 void __wrap_luaC_step(lua_State *L)
 {
     if (depth++ == 0)
@@ -40,11 +52,25 @@ void __wrap_luaC_step(lua_State *L)
         MEASURE_END(MEASURE_PAUSE);
 }
 
+static void emergency_collect(lua_State *L)
+{
+    MEASURE_BEGIN(MEASURE_PAUSE);
+    __real_luaC_fullgc(L, 1);
+    MEASURE_END(MEASURE_PAUSE);
+}
+
+static void collect(lua_State *L)
+{
+    MEASURE_BEGIN(MEASURE_COLLECT);
+    __real_luaC_fullgc(L, 0);
+    MEASURE_END(MEASURE_COLLECT);
+}
+
 void __wrap_luaC_fullgc(lua_State *L, int emergency)
 {
-    if (depth++ == 0)
-        MEASURE_BEGIN(MEASURE_PAUSE);
-    __real_luaC_fullgc(L, emergency);
-    if (--depth == 0)
-        MEASURE_END(MEASURE_PAUSE);
+    if (depth++ > 0)
+        __real_luaC_fullgc(L, emergency);
+    else
+        (emergency ? emergency_collect : collect)(L);
+    depth--;
 }

@@ -58,7 +58,6 @@ static void take_thread(lua_State *L, uint32_t cycle)
 void lgc_take(struct lgc_state *u)
 {
     uint32_t cycle = hgc_cycle();
-    HAL_MARK(HAL_MARK_SECTION(HAL_MARK_RUNTIME));
     lgc_visit_state(u, &shader);
     take_thread(&u->lg.l.l, cycle);
     if (u->current && u->current != &u->lg.l.l)
@@ -66,8 +65,15 @@ void lgc_take(struct lgc_state *u)
     if (ld_rlx(&u->moves))
         take_thread(ld_rlx(&u->moves), cycle);
     st_rlx(&u->taken, cycle);
-    if (ld_rlx(&u->owner) == task_self())
-        hgc_let_run(task_self(), false);
+}
+
+/* By its owner. */
+static void take_mine(struct lgc_state *u)
+{
+    HAL_MARK(HAL_MARK_SECTION(HAL_MARK_RUNTIME));
+    hgc_scan_self();
+    lgc_take(u);
+    hgc_let_run(task_self(), false);
     HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_RUNTIME));
 }
 
@@ -164,7 +170,7 @@ static void leave(struct lgc_state *left, lua_State *was, uint32_t cycle)
     hk_mutex_lock(&left->door);
     if (ld_rlx(&left->owner) == task_self() && !left->closed) {
         if (ld_rlx(&left->taken) != cycle)
-            lgc_take(left);
+            take_mine(left);
         list_touched(left, was, cycle);
     }
     hk_mutex_unlock(&left->door);
@@ -176,7 +182,7 @@ static void enter_marking(struct lgc_state *u, lua_State *L, struct hgc_stacks *
     if (mine && mine != LGC_STACKS(L))
         leave(U(lgc_thread_of(mine)), lgc_thread_of(mine), cycle);
     if (ld_rlx(&u->taken) != cycle)
-        lgc_take(u);
+        take_mine(u);
     if (u->current && u->current != L)
         list_touched(u, u->current, cycle);     /* of who had the state: it need not have entered it in this cycle */
     touch(u, L, cycle);
@@ -227,7 +233,7 @@ static void made(lua_State *L, void *object)
     struct lgc_state *u = U(L);
     hk_assert(!ld_rlx(&u->stands));
     if (ld_rlx(&u->taken) != hgc_cycle()) {
-        lgc_take(u);
+        take_mine(u);
         hgc_shade(object);
     }
     if (ld_rlx(&u->park))

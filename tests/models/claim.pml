@@ -3,9 +3,10 @@
  * Claims against dispatch, park, wake and exit: kernel/claim.c, kernel/sched.c, kernel/queue.c, gc/root.c.
  *
  * Hart    two harts.  kernel/queue.c queue_take and queue_dispatch; kernel/sched.c sched_turn with successor,
- *         sched_park, sched_leave, sched_run (hal_switch clears `busy`), sched_after; kernel/task.c task_end.
+ *         sched_park, sched_leave, sched_run (hal_switch clears `busy`), sched_after; kernel/task.c task_end.  The task on it:
+ *         gc/root.c scan_own with kernel/claim.c task_claim_take_back.
  * Waker   kernel/sched.c make_ready (task_ready): whatever parks is woken.
- * Worker  gc/root.c task_job, root_claimed, root_died, scan_claimed: kernel/claim.c task_claim_leave and
+ * Worker  gc/root.c task_job with passed_over, root_claimed, root_died, scan_claimed: kernel/claim.c task_claim_leave and
  *         task_unclaim.
  * Shown   K1, K2, K3; a claimed task does not run; each wish has one answer; no task is lost.
  * Left out: priorities, the choice of a hart, sleep (idle.pml), preemption (as sched_turn), bound tasks, the task
@@ -21,6 +22,8 @@
 /* mutant: UNCLAIM_FORGETS | invalid end state | who releases the claim does not look for a kick */
 /* mutant: WISH_MISSED | invalid end state | the wish is read before the state is written, not with it */
 /* mutant: DIES_SILENT | invalid end state | a task that ends does not answer the wish */
+/* mutant: WISH_KEPT | invalid end state | a task that scanned itself answers a wish, and leaves it standing */
+/* mutant: OWN_SILENT | invalid end state | a task that scanned itself takes a wish back, and does not answer it */
 
 #ifndef TASKS
 #define TASKS 2
@@ -36,6 +39,7 @@ bit in_queue[TASKS] = 1;
 bit saved[TASKS] = 1;                   /* ghost: ctx holds the whole context */
 bit scanning[TASKS];                    /* ghost */
 bit listed[TASKS];                      /* gc.claimed */
+bit seen[TASKS];                        /* gc_seen: it has scanned itself */
 byte answers[TASKS];                    /* ghost: how often the root job was closed */
 byte dead;
 
@@ -133,6 +137,23 @@ inline sched_next()
     fi
 }
 
+/* Pinned: it does not leave in between. */
+inline scan_own()
+{
+    seen[current] = 1;
+    d_step {
+        wanted = want[current];
+#ifndef WISH_KEPT
+        want[current] = 0
+#endif
+    };
+#ifndef OWN_SILENT
+    d_step { if :: wanted -> answers[current]++ :: else fi; wanted = 0 }
+#else
+    wanted = 0
+#endif
+}
+
 proctype Hart()
 {
     byte current = NONE, next = NONE, left = NONE;
@@ -154,6 +175,7 @@ proctype Hart()
             fi
         :: sched_leave(PARKED); sched_next(); switch()
         :: sched_leave(DEAD); sched_next(); switch()
+        :: !seen[current] -> scan_own()
         fi
     od
 }
@@ -192,9 +214,10 @@ inline scan_claimed(t)
 
 inline task_job(t)
 {
+    over = seen[t];
     d_step {                            /* task_claim, and if it runs task_claim_leave */
         if
-        :: state[t] == DEAD -> answers[t]++
+        :: over || state[t] == DEAD -> answers[t]++; over = 0
         :: state[t] == RUNNING -> want[t] = 1
         :: else -> claim[t] = 1; got = 1
         fi
@@ -211,7 +234,7 @@ inline task_job(t)
 
 proctype Worker()
 {
-    bit got, kicked, k2_holds;
+    bit got, kicked, over, k2_holds;
     byte jobs;
     do
     :: jobs < TASKS -> task_job(jobs); jobs++

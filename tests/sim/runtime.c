@@ -413,10 +413,11 @@ static void step(struct worker *w)
     case 9: case 10: case 11: weak_resize(w); break;
     case 12: use_string(); break;
     default:
-        if (sim_choose(2))
-            hgc_collect(HGC_START);
-        else
-            resize(w, w->top > ROOM ? 2 * w->top : ROOM);
+        switch (sim_choose(3)) {
+        case 0:  hgc_collect(HGC_START); break;
+        case 1:  hgc_scan_self(); break;
+        default: resize(w, w->top > ROOM ? 2 * w->top : ROOM);
+        }
     }
 }
 
