@@ -270,8 +270,8 @@ void hgc_touch(const void *container);
 
 /* Memory that the calling task uses as a stack of its own: it stores there without a barrier.  `trace` reports what the task can
  * reach by it.  It is called together with the scan of the task's C stack, while the task does not run, perhaps in the middle
- * of any of its functions; also by verify mode, and where there are plain roots, with the world stopped: so more than once
- * a cycle.  `task` is the one that it is called for.  The rules of a kind's trace function hold.
+ * of any of its functions, or by the task in hgc_scan_self; also by verify mode, and where there are plain roots, with the world
+ * stopped: so more than once a cycle.  `task` is the one that it is called for.  The rules of a kind's trace function hold.
  * What is on a stack is then treated as what is in the task's registers: stores to the heap need the barrier, those to the
  * stack none.  A stack that the task leaves (a coroutine's) is an object like any other.  So in a mark, what is on a stack is
  * shaded before the task takes it (overwritten, it would be lost if this task was scanned already), and shaded, or its object
@@ -286,7 +286,7 @@ struct hgc_stacks {
 struct hgc_stacks *hgc_stacks_set(struct hgc_stacks *s);
 /* In a mark, marks what the calling task's C stack and registers refer to and what `trace` reports, unless that has been done: then no
  * marker makes the task leave its hart for it.  For where a runtime's task marks its own stacks anyway.  Between cycles it does
- * nothing.  Task.  Cost: a look at each word of the C stack that is in use, without a switch on this hart. */
+ * nothing.  Task, where waiting is allowed.  Cost: a look at each word of the C stack that is in use, without a switch on this hart. */
 void hgc_scan_self(void);
 /* While the calling task is in hgc_collect, hgc_step or hgc_wait_mark, its C stack is not looked at, but `trace` is asked: for a
  * runtime all of whose references are in its own stacks there.  Allocations that wait for a collection look at both.  Returns

@@ -257,11 +257,20 @@ static void scan_own(struct task *t)
 }
 
 /* A second look, where there are plain roots, is left to a claim. */
+static bool own_scan_due(const struct task *t)
+{
+    return gc_is_on() && !t->no_stack_roots && ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle) && !ld_rlx(&gc.jobs_again);
+}
+
 void hgc_scan_self(void)
 {
     struct task *t = task_self();
+    hk_assert(task_may_wait());
+    if (!own_scan_due(t))               /* no drain for nothing: a mark that is about to end would have to try again */
+        return;
+    gc_need_stack();
     drain_enter();
-    if (gc_is_on() && !t->no_stack_roots && ld_rlx(&t->gc_seen) != ld_rlx(&gc.cycle) && !ld_rlx(&gc.jobs_again))
+    if (own_scan_due(t))
         scan_own(t);
     drain_leave();
     worker_call_if_quiet();             /* it may have been the last thing open */
@@ -331,7 +340,7 @@ static void task_job(unsigned slot)
             scan_claimed(t);
             return;
         case TASK_ON_HART:
-            return;                     /* root_claimed or root_died closes it */
+            return;                     /* root_claimed, root_died or hgc_scan_self closes it */
         case TASK_NONE:
             break;
         }

@@ -142,7 +142,7 @@ enum task_claim {
 /* Tries to claim the task in `slot`; *t is set when TASK_CLAIMED or TASK_ON_HART.  Task context, pinned. */
 enum task_claim task_claim(unsigned slot, struct task **t);
 /* Asks that the task in `slot` be claimed as it leaves its hart, and makes it leave soon; `claimed` is called then, or
- * `died`.  If it has left already it is claimed on the spot (TASK_CLAIMED).  Task context, pinned. */
+ * `died`, or neither if the task takes the wish back.  If it has left already it is claimed on the spot (TASK_CLAIMED).  Task context, pinned. */
 enum task_claim task_claim_leave(unsigned slot, struct task **t);
 /* The calling task has done itself what somebody wants to claim it for.  True: somebody did, and gets no answer: the caller gives it.
  * Pinned. */

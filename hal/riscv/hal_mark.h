@@ -27,6 +27,7 @@
 #define HAL_MARK_ALLOC      0xf4    /* an allocation that takes its slow path: all that a task does and waits for there */
 #define HAL_MARK_RUNTIME    0xf5    /* what a runtime's own task does for the collector: ports/lua */
 #define HAL_MARK_COLLECT    0xf6    /* a whole collection that a script asks for, and waits for */
+#define HAL_MARK_STEP       0xf7    /* a step of a runtime's collector, without what the runtime's own code does there */
 
 #ifdef __ASSEMBLER__
 #define HAL_MARK(k) slti x0, x0, k

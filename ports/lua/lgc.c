@@ -105,6 +105,7 @@ void luaC_step(lua_State *L)
             lgc_park(u);
         return;
     }
+    HAL_MARK(HAL_MARK_SECTION(HAL_MARK_STEP));
     uint32_t cycle = hgc_cycle();
     if (u->cleaned != cycle) {
         u->cleaned = cycle;
@@ -115,6 +116,7 @@ void luaC_step(lua_State *L)
         explicit_step(L);
     else if (ld_rlx(&u->park) && lgc_on())
         lgc_park(u);
+    HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_STEP));
     if (!hgc_marking())
         count(u, hgc_cycle());
     set_debt(g);

@@ -121,8 +121,11 @@ static void forget_touched(struct lgc_state *u)
 /* The stack of a coroutine that is about to be used. */
 static void touch(struct lgc_state *u, lua_State *L, uint32_t cycle)
 {
-    if (L->gclist != (GCObject *)(uintptr_t)cycle)
+    if (L->gclist != (GCObject *)(uintptr_t)cycle) {
+        HAL_MARK(HAL_MARK_SECTION(HAL_MARK_RUNTIME));
         take_thread(L, cycle);
+        HAL_MARK(HAL_MARK_SECTION_END(HAL_MARK_RUNTIME));
+    }
     list_touched(u, L, cycle);
 }
 

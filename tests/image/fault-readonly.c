@@ -44,6 +44,14 @@ static void ends(const char *name, void (*fn)(void *), const volatile void *arg)
     }
 }
 
+/* A mark stays open until all stores in it were tried. */
+static uint32_t kept_open;      /* atomic */
+
+static enum hgc_quiet keep_open(void)
+{
+    return ld_rlx(&kept_open) ? HGC_QUIET_LATER : HGC_QUIET;
+}
+
 static void goes_on(void *arg)
 {
     adds(arg);
@@ -51,8 +59,10 @@ static void goes_on(void *arg)
 
 int app_main(void)
 {
+    static const struct hgc_runtime hooks = { .quiet = keep_open };
     struct hgc_config config = { .base = hk_mem_alloc(ARENA), .size = ARENA };
     is(hgc_init(&config), HGC_OK, "the heap starts");
+    is(hgc_runtime(&hooks), HGC_OK, "its marks may be held open");
     uint32_t before = sum();
     ends("code", stores, (const void *)stores);
     ends("constant", stores, &constant);
@@ -61,8 +71,11 @@ int app_main(void)
     ends("last", stores, (const void *)((uintptr_t)__constants_end - 1));
     ends("atomic", adds, &constant);
     ends("barrier", sets, __text_start);
+    st_rlx(&kept_open, 1);
     hgc_collect(HGC_START);
     ends("barrier", sets, __text_start);
+    ok(hgc_marking(), "all that in a mark");
+    st_rlx(&kept_open, 0);
     ok(sum() == before, "code and constants are as they were");
     stores(__constants_end);
     stores(__constants_end);

@@ -3,8 +3,7 @@
  * An owner that leaves a safepoint while a marker goes through its state.
  *
  * One task asks for a step of its state, in which markers may look at that, and allocates right after; another begins mark after
- * mark.  The state has a weak table of many entries and some objects, so that most
- * of a mark is a look at it.
+ * mark.  The state has a weak table of many entries and few other objects, so that most of a mark is a look at it.
  */
 #include "gc/gc_internal.h"
 #include "sim.h"
