@@ -189,7 +189,7 @@ void root_mark_stack(struct task *t)
 }
 
 /* Verify mode compares with a second look at this stack at the end of the mark.  Stale words below sp would then be taken
- * for references that were missed, so they are cleared while the task cannot run. */
+ * for references that were missed, so they are cleared while the task cannot run, or by the task that scans itself. */
 HAL_NO_SANITIZE static void clear_up_to(const struct task *t, uintptr_t sp)
 {
     for (uintptr_t p = t->stack_lo + HK_STACK_CANARY_BYTES; p + WORD <= sp; p += WORD)

@@ -304,10 +304,10 @@ static void step(struct mutator *m)
     default:
         switch (sim_choose(9)) {
         case 0: case 1: give_birth(m, a); break;
-        case 5:         hgc_scan_self(); break;
         case 2:         hgc_step(1 + sim_choose(2000), sim_choose(4)); break;
         case 3:         hgc_idle(hk_now() + sim_choose(2000)); break;
         case 4:         hgc_hart_role(sim_choose(hk_harts()), (enum hgc_role)sim_choose(3)); break;
+        case 5:         hgc_scan_self(); break;
         default:        hk_yield(); break;
         }
         break;

@@ -13,7 +13,7 @@
 
 #include "lua.h"
 
-enum { CHAIN = 30, MOVES = 12, HEAP = 384 * 1024, STACK = 64 * 1024 };
+enum { CHAIN = 30, MOVES = 12 };
 
 static struct hk_sem begin_one;
 static bool moving;                     /* of who moves */
@@ -102,20 +102,6 @@ static void moves(void *arg)
 
 void lua_moves(void)
 {
-    struct hgc_config config = {.size = HEAP, .base = hk_mem_alloc(HEAP), .period_ns = HGC_PERIOD_OFF, .percent = HGC_PERCENT_OFF};
-    struct hk_task_config task = {.stack_size = STACK};
-    struct task *t[2];
-    config.verify = sim_choose(4) == 0;
-    if (!config.base || hgc_init(&config) != HGC_OK)
-        sim_fail("hgc_init failed");
-    workload_cycle_wraps(6);
     hk_sem_init(&begin_one, 0);
-    task.name = "moves";
-    if (hk_task_create(&t[0], &task, moves, NULL))
-        sim_fail("no task");
-    task.name = "begins";
-    if (hk_task_create(&t[1], &task, begins, NULL))
-        sim_fail("no task");
-    for (unsigned i = 0; i < 2; i++)
-        hk_task_join(t[i], NULL);
+    lua_two_tasks("moves", moves, begins);
 }

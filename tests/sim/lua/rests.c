@@ -12,7 +12,7 @@
 
 #include "lua.h"
 
-enum { ENTRIES = 120, OBJECTS = 40, RESTS = 1200, HEAP = 384 * 1024, STACK = 64 * 1024 };
+enum { ENTRIES = 120, OBJECTS = 40, RESTS = 1200 };
 
 static uint32_t rests_on;               /* atomic: the owner has not ended */
 
@@ -79,20 +79,6 @@ static void rests(void *arg)
 
 void lua_rests(void)
 {
-    struct hgc_config config = {.size = HEAP, .base = hk_mem_alloc(HEAP), .period_ns = HGC_PERIOD_OFF, .percent = HGC_PERCENT_OFF};
-    struct hk_task_config task = {.stack_size = STACK};
-    struct task *t[2];
-    config.verify = sim_choose(4) == 0;
-    if (!config.base || hgc_init(&config) != HGC_OK)
-        sim_fail("hgc_init failed");
-    workload_cycle_wraps(6);
     st_rlx(&rests_on, 1);
-    task.name = "rests";
-    if (hk_task_create(&t[0], &task, rests, NULL))
-        sim_fail("no task");
-    task.name = "begins";
-    if (hk_task_create(&t[1], &task, begins, NULL))
-        sim_fail("no task");
-    for (unsigned i = 0; i < 2; i++)
-        hk_task_join(t[i], NULL);
+    lua_two_tasks("rests", rests, begins);
 }

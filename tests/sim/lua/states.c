@@ -192,6 +192,21 @@ static void start(void)
     workload_cycle_wraps(6);
 }
 
+void lua_two_tasks(const char *name, void (*fn)(void *), void (*begins)(void *))
+{
+    struct hgc_config config = {.size = HEAP, .base = hk_mem_alloc(HEAP), .period_ns = HGC_PERIOD_OFF, .percent = HGC_PERCENT_OFF};
+    struct hk_task_config tasks[] = {{.name = name, .stack_size = STACK}, {.name = "begins", .stack_size = STACK}};
+    struct task *t[2];
+    config.verify = sim_choose(4) == 0;
+    if (!config.base || hgc_init(&config) != HGC_OK)
+        sim_fail("hgc_init failed");
+    workload_cycle_wraps(6);
+    if (hk_task_create(&t[0], &tasks[0], fn, NULL) || hk_task_create(&t[1], &tasks[1], begins, NULL))
+        sim_fail("no task");
+    for (unsigned i = 0; i < 2; i++)
+        hk_task_join(t[i], NULL);
+}
+
 int lua_states(void)
 {
     struct task *tasks[4];
